@@ -1,0 +1,82 @@
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// The offset of a member that the running kernel does not have.
+pub const NO_MEMBER: u32 = u32::MAX;
+
+/// Byte offsets of structure members, resolved from the running kernel's BTF and frozen at load.
+/// Named `structure_member`, nested members by their last names.
+#[repr(C)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable,
+)]
+#[expect(missing_docs, reason = "the names are the kernel's own")]
+pub struct Offsets {
+    pub sock_common_skc_daddr: u32,
+    pub sock_common_skc_rcv_saddr: u32,
+    pub sock_common_skc_dport: u32,
+    pub sock_common_skc_num: u32,
+    pub sock_common_skc_family: u32,
+    pub sock_common_skc_state: u32,
+    pub sock_common_skc_bound_dev_if: u32,
+    pub sock_common_skc_net: u32,
+    pub sock_common_skc_v6_daddr: u32,
+    pub sock_common_skc_v6_rcv_saddr: u32,
+    pub sock_sk_protocol: u32,
+    /// [`NO_MEMBER`] where it is a bit-field (up to 6.1).
+    pub sock_sk_userlocks: u32,
+    pub inet_sock_inet_sport: u32,
+    pub tcp_sock_write_seq: u32,
+    pub inet_connection_sock_icsk_bind_hash: u32,
+    pub inet_bind_bucket_fastreuse: u32,
+    pub inet_bind_bucket_fastreuseport: u32,
+    pub inet_timewait_sock_tw_substate: u32,
+    pub inet_timewait_sock_tw_timer: u32,
+    pub inet_timewait_sock_tw_tb: u32,
+    /// Byte and bit of `tw_connect_bind`; [`NO_MEMBER`] before 6.17.13.
+    pub inet_timewait_sock_tw_connect_bind: u32,
+    pub inet_timewait_sock_tw_connect_bind_bit: u32,
+    pub timer_list_function: u32,
+    pub net_ns_inum: u32,
+    pub net_net_cookie: u32,
+    pub net_list: u32,
+    pub net_ip_local_ports_range: u32,
+    /// 1 where the range is `int[2]` (up to 6.1), 0 where it is `u32`, `high << 16 | low`.
+    pub net_ip_local_ports_range_is_array: u32,
+    pub net_sysctl_local_reserved_ports: u32,
+    pub task_struct_nsproxy: u32,
+    pub nsproxy_net_ns: u32,
+    /// Number of the system call in the saved registers (`orig_ax`, `syscallno`).
+    pub pt_regs_syscall: u32,
+    /// Its second argument (`si`, `regs[1]`).
+    pub pt_regs_argument1: u32,
+    pub reserved: u32,
+}
+
+/// What a run of the kernel side is told at load; frozen, so that the verifier takes every value
+/// as a constant and removes what is switched off.
+#[repr(C)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable,
+)]
+pub struct Config {
+    /// Address of the function `tw_timer_handler`.
+    pub tw_timer_handler: u64,
+    /// Warning threshold, thousandths of the capacity.
+    pub warning_permille: u32,
+    /// Critical threshold, thousandths of the capacity.
+    pub critical_permille: u32,
+    /// Number of the system call connect(2).
+    pub connect_syscall: u32,
+    /// Always zero.
+    pub reserved: u32,
+}
+
+/// What the user side changes while the programs run: the one element of the array `CONTROL`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
+pub struct Control {
+    /// Generation that the current walk marks sockets with.
+    pub generation: u32,
+    /// Always zero.
+    pub reserved: u32,
+}

@@ -1,0 +1,24 @@
+//! The records that portwatch's kernel side and its user side share.
+//!
+//! Everything here is plain data of fixed layout, little-endian as the host is: the kernel side
+//! writes it into BPF maps and the ring buffer, the user side reads it back. `zerocopy`'s derives
+//! refuse a record with padding at compile time, because uninitialised padding in a map key makes
+//! two equal keys differ.
+
+#![no_std]
+
+mod config;
+mod key;
+mod netns;
+mod record;
+mod socket;
+mod stats;
+mod tuple;
+
+pub use config::{Config, Control, NO_MEMBER, Offsets};
+pub use key::{TupleKey, v4_mapped};
+pub use netns::{NETNS_PAGE_ROWS, NetnsPage, NetnsRow, NetnsSettings, RESERVED_BYTES};
+pub use record::{EVENT_BURST, EVENT_WINDOW_NS, Record, RecordKind};
+pub use socket::{Class, Phase, Tracked};
+pub use stats::Stats;
+pub use tuple::{Level, Thresholds, TupleEntry};

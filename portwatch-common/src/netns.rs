@@ -1,0 +1,48 @@
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// Namespaces that one run of the program `netns_list` reports at most.
+pub const NETNS_PAGE_ROWS: usize = 128;
+/// Size of the kernel's bitmap of reserved ports, one bit a port.
+pub const RESERVED_BYTES: usize = 65536 / 8;
+
+/// What the kernel side knows of a namespace; value of the map `NETNS`, keyed by cookie.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
+pub struct NetnsSettings {
+    /// Inode number, as in `/proc/PID/ns/net`.
+    pub inum: u32,
+    /// Capacity of every tuple in it: range minus reserved ports.
+    pub capacity: u32,
+}
+
+/// A namespace in the kernel's list (`net_namespace_list`).
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
+pub struct NetnsRow {
+    /// Address of its `struct net`.
+    pub net: u64,
+    /// Its key, see `TupleKey::netns`.
+    pub cookie: u64,
+    /// Inode number, as in `/proc/PID/ns/net`.
+    pub inum: u32,
+    /// First port of `ip_local_port_range`.
+    pub low: u16,
+    /// Last port of `ip_local_port_range`, inclusive.
+    pub high: u16,
+}
+
+/// Result of one run of the program `netns_list`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable)]
+pub struct NetnsPage {
+    /// Where the next run goes on: an address inside a `struct net`, 0 when the walk came round.
+    pub cursor: u64,
+    /// Where this walk began.
+    pub start: u64,
+    /// Rows filled.
+    pub count: u32,
+    /// 1 when a read failed: the list changed under the walk, which has to be repeated.
+    pub broken: u32,
+    /// The rows.
+    pub rows: [NetnsRow; NETNS_PAGE_ROWS],
+}

@@ -1,0 +1,46 @@
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// One member of the set of tracked sockets. The key is the address of the `struct sock`, for
+/// TIME_WAIT that of the `struct inet_timewait_sock`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable)]
+pub struct Tracked {
+    /// When the socket entered the set, nanoseconds of `CLOCK_MONOTONIC`.
+    pub since_ns: u64,
+    /// Slot of its tuple in the array `TUPLES`.
+    pub tuple: u32,
+    /// Generation of the last walk that saw this socket in the kernel's own list.
+    pub generation: u32,
+    /// `tcp_sock.write_seq` when the attempt began: still the same at the end means that no SYN
+    /// was ever built, so that the port search is what failed.
+    pub write_seq: u32,
+    /// Local port, host order; while [`Phase::Connecting`], the socket's source port from before
+    /// the port search, in network order, which is 0 or left over from an earlier connection.
+    pub local_port: u16,
+    /// A [`Phase`].
+    pub phase: u8,
+    /// A [`Class`].
+    pub class: u8,
+}
+
+/// Where a tracked socket is in its life.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// connect(2) is under way; the local port is not known yet.
+    Connecting = 1,
+    /// The local port is known.
+    Live = 2,
+    /// The mini-socket of a closed connection.
+    TimeWait = 3,
+}
+
+/// Who chose the local port.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// connect(2)'s own port search: counts as `used`.
+    Autobound = 0,
+    /// A bind(2) before connect(2): counts as `bound`.
+    Bound = 1,
+}

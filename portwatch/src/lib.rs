@@ -1,0 +1,7 @@
+//! portwatch warns before Linux runs out of ephemeral ports, and says at once who ran out.
+//!
+//! Data flows one way: kernel hooks count into BPF maps, [`tracer`] reads them as typed events and
+//! samples, [`model`] (pure, no input or output) judges them, [`output`] writes them down.
+//! [`kernel`] reads the machine: type information, namespaces, sockets, processes.
+
+pub mod model;

@@ -1,0 +1,69 @@
+use std::{fmt, sync::Arc};
+
+/// Which network namespace, as a reader recognises it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NetnsId {
+    /// Name under `/run/netns` or of the container; absent where nobody gave one.
+    pub name: Option<Arc<str>>,
+    /// Inode number, as in `/proc/PID/ns/net`.
+    pub inum: u32,
+    /// Cookie, unique for the uptime of the machine; 0 where the source does not tell it.
+    pub cookie: u64,
+}
+
+impl fmt::Display for NetnsId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => f.write_str(name),
+            None => write!(f, "net:[{}]", self.inum),
+        }
+    }
+}
+
+/// `ip_local_port_range`, both ends inclusive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortRange {
+    /// First port.
+    pub low: u16,
+    /// Last port.
+    pub high: u16,
+}
+
+/// A network namespace and what bounds its tuples.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Namespace {
+    /// Which.
+    pub id: NetnsId,
+    /// Its ephemeral port range.
+    pub range: PortRange,
+    /// Ports of the range in `ip_local_reserved_ports`.
+    pub reserved: u32,
+    /// Ports of the range held through bind; not known yet to this version.
+    pub blocked: Option<u32>,
+    /// `tcp_tw_reuse`; none where it was not read.
+    pub tw_reuse: Option<u8>,
+    /// Why its existing sockets could not be listed, if they could not.
+    pub unreachable: Option<String>,
+}
+
+impl Namespace {
+    /// Ports that a tuple without connections could use: range minus reserved.
+    #[must_use]
+    pub fn capacity(&self) -> u32 {
+        self.range.len().saturating_sub(self.reserved)
+    }
+}
+
+impl PortRange {
+    /// Number of ports.
+    #[must_use]
+    pub fn len(self) -> u32 {
+        (u32::from(self.high) + 1).saturating_sub(u32::from(self.low))
+    }
+
+    /// True for a range that holds no port.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+}

@@ -1,0 +1,103 @@
+use std::{fmt, net::IpAddr};
+
+use super::NetnsId;
+
+/// A tuple: inside it every connection needs its own local port.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Tuple {
+    /// Network namespace.
+    pub netns: NetnsId,
+    /// Interface index that the sockets are bound to, 0 for none.
+    pub bound_dev: u32,
+    /// Local address; none where the kernel had not chosen one.
+    pub local_ip: Option<IpAddr>,
+    /// Peer address.
+    pub peer_ip: IpAddr,
+    /// Peer port.
+    pub peer_port: u16,
+}
+
+/// How full a tuple is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Ports held by its autobound connections, TIME_WAIT included.
+    pub used: u32,
+    /// The part of `used` in TIME_WAIT.
+    pub time_wait: u32,
+    /// The part of `time_wait` that connect may reuse at once; none while nobody has priced it.
+    pub reclaimable: Option<u32>,
+    /// Ports that the tuple could use if it had no connection.
+    pub capacity: u32,
+}
+
+impl Usage {
+    /// How many more connections the tuple can open now.
+    #[must_use]
+    pub fn headroom(&self) -> u32 {
+        self.capacity.saturating_sub(self.busy())
+    }
+
+    /// (used − reclaimable) / capacity. A tuple of no capacity is full.
+    #[must_use]
+    pub fn utilisation(&self) -> f64 {
+        if self.capacity == 0 {
+            return 1.0;
+        }
+        f64::from(self.busy()) / f64::from(self.capacity)
+    }
+
+    fn busy(&self) -> u32 {
+        self.used.saturating_sub(self.reclaimable.unwrap_or(0))
+    }
+}
+
+/// Where a tuple is heading.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Forecast {
+    /// Net growth, ports a second; none before there are two looks to compare.
+    pub rate: Option<f64>,
+    /// Seconds until no port is left at that rate; none when the tuple is not filling.
+    pub seconds_to_exhaustion: Option<f64>,
+}
+
+/// Connections of a tuple by TCP state, counted in one walk over the kernel's own list.
+/// Indexed by the kernel's state numbers (`include/net/tcp_states.h`), 1 to 12.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct States(pub [u32; 13]);
+
+/// One tuple at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TupleSample {
+    /// Which.
+    pub tuple: Tuple,
+    /// How full.
+    pub usage: Usage,
+    /// Where to.
+    pub forecast: Forecast,
+    /// Failed attempts since the tracer saw the tuple first: ports exhausted.
+    pub exhausted: u64,
+    /// Failed attempts: 4-tuple of a bound port taken.
+    pub conflict: u64,
+    /// Sockets that did not fit into the tracer's set; when not 0, `used` is too low.
+    pub untracked: u32,
+    /// By state, where the source is a walk.
+    pub states: Option<States>,
+}
+
+impl fmt::Display for Tuple {
+    /// `LOCAL -> PEER:PORT`, IPv6 peers in brackets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.local_ip {
+            Some(ip) => write!(f, "{ip}")?,
+            None => f.write_str("*")?,
+        }
+        if self.bound_dev != 0 {
+            write!(f, "%{}", self.bound_dev)?;
+        }
+        write!(
+            f,
+            " -> {}",
+            std::net::SocketAddr::new(self.peer_ip, self.peer_port)
+        )
+    }
+}
