@@ -49,7 +49,15 @@ pub struct Offsets {
     pub pt_regs_syscall: u32,
     /// Its second argument (`si`, `regs[1]`).
     pub pt_regs_argument1: u32,
+    /// `timer_list.entry.pprev`: null when the timer is not armed.
+    pub timer_list_entry_pprev: u32,
+    pub net_ns_ops: u32,
     pub reserved: u32,
+}
+
+impl Offsets {
+    /// All zero: the value before the loader writes the real one.
+    pub const ZERO: Self = zerocopy::transmute!([0_u8; size_of::<Self>()]);
 }
 
 /// What a run of the kernel side is told at load; frozen, so that the verifier takes every value
@@ -69,6 +77,11 @@ pub struct Config {
     pub connect_syscall: u32,
     /// Always zero.
     pub reserved: u32,
+}
+
+impl Config {
+    /// All zero: the value before the loader writes the real one.
+    pub const ZERO: Self = zerocopy::transmute!([0_u8; size_of::<Self>()]);
 }
 
 /// What the user side changes while the programs run: the one element of the array `CONTROL`.

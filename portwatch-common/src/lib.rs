@@ -7,6 +7,7 @@
 
 #![no_std]
 
+mod census;
 mod config;
 mod key;
 mod netns;
@@ -15,9 +16,12 @@ mod socket;
 mod stats;
 mod tuple;
 
+pub use census::Census;
 pub use config::{Config, Control, NO_MEMBER, Offsets};
 pub use key::{TupleKey, v4_mapped};
-pub use netns::{NETNS_PAGE_ROWS, NetnsPage, NetnsRow, NetnsSettings, RESERVED_BYTES};
+pub use netns::{
+    NETNS_PAGE_ROWS, NetnsPage, NetnsRow, NetnsSettings, RESERVED_BYTES, ReservedPorts,
+};
 pub use record::{EVENT_BURST, EVENT_WINDOW_NS, Record, RecordKind};
 pub use socket::{Class, Phase, Tracked};
 pub use stats::Stats;

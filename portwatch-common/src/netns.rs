@@ -46,3 +46,13 @@ pub struct NetnsPage {
     /// The rows.
     pub rows: [NetnsRow; NETNS_PAGE_ROWS],
 }
+
+/// Result of one run of the program `netns_reserved`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable)]
+pub struct ReservedPorts {
+    /// Address of the `struct net` that the bitmap belongs to; 0 when it could not be read.
+    pub net: u64,
+    /// `ip_local_reserved_ports`, bit `port % 8` of byte `port / 8`.
+    pub bitmap: [u8; RESERVED_BYTES],
+}

@@ -23,6 +23,23 @@ pub struct Tracked {
     pub class: u8,
 }
 
+impl Tracked {
+    /// An autobound socket whose local port is known.
+    #[inline(always)]
+    #[must_use]
+    pub const fn new(local_port: u16, phase: Phase, since_ns: u64) -> Self {
+        Self {
+            since_ns,
+            tuple: 0,
+            generation: 0,
+            write_seq: 0,
+            local_port,
+            phase: phase as u8,
+            class: Class::Autobound as u8,
+        }
+    }
+}
+
 /// Where a tracked socket is in its life.
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

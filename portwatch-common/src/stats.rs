@@ -20,8 +20,10 @@ pub struct Stats {
     pub confirmed: u64,
     /// Failed port searches that connect(2)'s errno told to be want of memory.
     pub no_memory: u64,
-    /// Sockets that the walks added to the set.
+    /// Sockets that the walks added to the set, without the next.
     pub walk_inserted: u64,
+    /// TIME_WAIT mini-sockets that the walks added to the set.
+    pub walk_inserted_time_wait: u64,
     /// Sockets that the walks found in the set.
     pub walk_seen: u64,
     /// Sockets that sweeps took out of the set.

@@ -74,6 +74,15 @@ impl Thresholds {
         }
     }
 
+    /// `used` below this ends the critical level: as far under it as a recovery is under the
+    /// warning.
+    #[inline(always)]
+    #[must_use]
+    pub const fn critical_over(&self) -> u32 {
+        self.critical
+            .saturating_sub(self.warning.saturating_sub(self.recovered))
+    }
+
     /// The level that `used` ports amount to, before hysteresis.
     #[inline(always)]
     #[must_use]
@@ -106,7 +115,7 @@ pub enum Level {
 
 /// `capacity` times `permille` / 1000, rounded up.
 const fn permille_of(capacity: u32, permille: u32) -> u32 {
-    ((capacity as u64 * permille as u64 + 999) / 1000) as u32
+    (capacity as u64 * permille as u64).div_ceil(1000) as u32
 }
 
 const fn at_least_one(ports: u32) -> u32 {

@@ -1,0 +1,137 @@
+//! Enter, leave, fail: the only code that changes a tuple's counters.
+//!
+//! A count is the size of a set. A socket is counted when its insert into `SOCKETS` succeeded and
+//! uncounted when its delete did, so that an event seen twice, or by a hook and by a walk, or
+//! without its counterpart, can't make a count drift.
+
+use aya_ebpf::bindings::BPF_NOEXIST;
+use aya_log_ebpf::warn;
+use portwatch_common::{Class, Level, Phase, RecordKind, Tracked, TupleEntry};
+
+use crate::{
+    atomic::{add_i32, increment_u64},
+    emit,
+    kernel::Located,
+    maps::{SOCKETS, TUPLES, count},
+    slots,
+};
+
+/// `include/uapi/asm-generic/errno-base.h`.
+const EEXIST: i32 = 17;
+
+/// A tuple's slot and counters.
+#[derive(Clone, Copy)]
+pub struct Tuple {
+    pub slot: u32,
+    pub entry: *mut TupleEntry,
+}
+
+/// Puts a socket into the set. None when it was there, or when there is no room for it.
+#[inline(always)]
+pub fn enter(socket: u64, located: &Located, mut tracked: Tracked) -> Option<Tuple> {
+    let slot = slots::of(located)?;
+    let entry = TUPLES.get_ptr_mut(slot)?;
+    tracked.tuple = slot;
+    match SOCKETS.insert(&socket, &tracked, u64::from(BPF_NOEXIST)) {
+        Ok(()) => {}
+        Err(error) if error == -EEXIST => return None,
+        Err(_) => {
+            count!(sockets_full);
+            // SAFETY: `entry` points to an element of `TUPLES`.
+            add_i32(unsafe { (&raw mut (*entry).untracked).cast() }, 1);
+            warn!((), "no room to track a socket");
+            return None;
+        }
+    }
+    add(entry, &tracked, 1);
+    Some(Tuple { slot, entry })
+}
+
+/// Takes a socket out of the set. None when it was not there.
+#[inline(always)]
+pub fn leave(socket: u64) -> Option<(Tuple, Tracked)> {
+    // SAFETY: the value is copied at once. Events of one socket are serialised by its lock.
+    let tracked = *unsafe { SOCKETS.get(&socket) }?;
+    SOCKETS.remove(&socket).ok()?;
+    let entry = TUPLES.get_ptr_mut(tracked.tuple)?;
+    add(entry, &tracked, -1);
+    let tuple = Tuple {
+        slot: tracked.tuple,
+        entry,
+    };
+    calm(tuple);
+    Some((tuple, tracked))
+}
+
+/// Counts an attempt that failed, and tells of it as often as the rate limit allows.
+#[inline(always)]
+pub fn fail(tuple: Tuple, kind: RecordKind, port: u16) {
+    // SAFETY: `entry` points to an element of `TUPLES`.
+    let total = unsafe {
+        let counter = match kind {
+            RecordKind::Conflict => &raw mut (*tuple.entry).conflict,
+            _ => &raw mut (*tuple.entry).exhausted,
+        };
+        increment_u64(counter);
+        counter.read_volatile()
+    };
+    if emit::admit_tuple(tuple.entry) {
+        emit::tuple(kind, tuple.slot, tuple.entry, total, port);
+    }
+}
+
+/// Raises the tuple's alert level when `used` has reached a threshold. Two CPUs that cross it at
+/// once may both tell; the reader takes a level that it knows for no news.
+#[inline(always)]
+pub fn alarm(tuple: Tuple) {
+    // SAFETY: `entry` points to an element of `TUPLES`.
+    unsafe {
+        let used = (&raw const (*tuple.entry).used).read_volatile();
+        let level = (*tuple.entry).thresholds.level(used);
+        if level as u32 <= (*tuple.entry).level {
+            return;
+        }
+        (*tuple.entry).level = level as u32;
+        let kind = match level {
+            Level::Critical => RecordKind::Critical,
+            _ => RecordKind::Warning,
+        };
+        emit::tuple(kind, tuple.slot, tuple.entry, 0, 0);
+    }
+}
+
+/// Ends the tuple's alert when `used` fell far enough; from critical it falls back to a warning
+/// first, so that a second rise is told again.
+#[inline(always)]
+fn calm(tuple: Tuple) {
+    // SAFETY: `entry` points to an element of `TUPLES`.
+    unsafe {
+        if (*tuple.entry).level == Level::Ok as u32 {
+            return;
+        }
+        let used = (&raw const (*tuple.entry).used).read_volatile();
+        let thresholds = (*tuple.entry).thresholds;
+        if used < thresholds.recovered as i32 {
+            (*tuple.entry).level = Level::Ok as u32;
+            emit::tuple(RecordKind::Recovered, tuple.slot, tuple.entry, 0, 0);
+        } else if used < thresholds.critical_over() as i32 {
+            (*tuple.entry).level = Level::Warning as u32;
+        }
+    }
+}
+
+/// Adds a socket to its tuple's counters, or takes it away.
+#[inline(always)]
+fn add(entry: *mut TupleEntry, tracked: &Tracked, change: i32) {
+    // SAFETY: `entry` points to an element of `TUPLES`.
+    unsafe {
+        if tracked.class == Class::Bound as u8 {
+            add_i32(&raw mut (*entry).bound, change);
+            return;
+        }
+        if tracked.phase == Phase::TimeWait as u8 {
+            add_i32(&raw mut (*entry).time_wait, change);
+        }
+        add_i32(&raw mut (*entry).used, change);
+    }
+}

@@ -1,0 +1,47 @@
+//! The running task.
+
+use core::ffi::c_void;
+
+use aya_ebpf::helpers::{
+    bpf_get_current_pid_tgid, bpf_get_current_uid_gid,
+    generated::{bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_current_task},
+};
+use portwatch_common::Record;
+
+use crate::{kernel::probe, settings::offset};
+
+/// Process and thread in one number, as `bpf_get_current_pid_tgid` gives it.
+#[inline(always)]
+pub fn thread() -> u64 {
+    bpf_get_current_pid_tgid()
+}
+
+/// Writes the running task into an event.
+///
+/// # Safety
+///
+/// `record` points to a whole `Record` in the ring buffer.
+#[inline(always)]
+pub unsafe fn describe(record: *mut Record) {
+    let thread = thread();
+    // SAFETY: by contract; the helper writes at most the 16 bytes of `comm`.
+    unsafe {
+        (*record).pid = (thread >> 32) as u32;
+        (*record).tid = thread as u32;
+        (*record).uid = bpf_get_current_uid_gid() as u32;
+        (*record).cgroup = bpf_get_current_cgroup_id();
+        bpf_get_current_comm((&raw mut (*record).comm).cast::<c_void>(), 16);
+    }
+}
+
+/// Address of the `struct net` of the running task; none for a task that is ending.
+#[inline(always)]
+pub fn net() -> Option<u64> {
+    // SAFETY: a helper without arguments.
+    let task = unsafe { bpf_get_current_task() };
+    let proxy: u64 = probe(task + u64::from(offset!(task_struct_nsproxy)))?;
+    if proxy == 0 {
+        return None;
+    }
+    probe(proxy + u64::from(offset!(nsproxy_net_ns)))
+}

@@ -1,0 +1,116 @@
+//! Events into the ring buffer.
+
+use aya_ebpf::maps::ring_buf::RingBufEntry;
+use portwatch_common::{EVENT_BURST, EVENT_WINDOW_NS, Record, RecordKind, TupleEntry, TupleKey};
+
+use crate::{
+    current,
+    kernel::now,
+    maps::{EVENTS, NETNS, count},
+};
+
+/// Reserves a record and fills in what every kind has: time, kind, tuple, namespace.
+#[inline(always)]
+fn begin(kind: RecordKind, key: &TupleKey, slot: u32) -> Option<RingBufEntry<Record>> {
+    let Some(mut entry) = EVENTS.reserve(0) else {
+        count!(lost_events);
+        return None;
+    };
+    let record = entry.as_mut_ptr();
+    // SAFETY: the value is copied at once.
+    let inum = unsafe { NETNS.get(&key.netns) }.map_or(0, |settings| settings.inum);
+    // SAFETY: the entry is one whole `Record`, every byte of which is written before it is
+    // submitted.
+    unsafe {
+        (*record).time_ns = now();
+        (*record).key = *key;
+        (*record).cgroup = 0;
+        (*record).total = 0;
+        (*record).kind = kind as u32;
+        (*record).tuple = slot;
+        (*record).pid = 0;
+        (*record).tid = 0;
+        (*record).uid = 0;
+        (*record).used = 0;
+        (*record).time_wait = 0;
+        (*record).capacity = 0;
+        (*record).netns_inum = inum;
+        (*record).local_port = 0;
+        (*record).reserved = 0;
+        (*record).comm = [0; 16];
+    }
+    Some(entry)
+}
+
+/// A threshold crossing or a failure of a tuple.
+#[inline(never)]
+pub fn tuple(kind: RecordKind, slot: u32, entry: *const TupleEntry, total: u64, port: u16) {
+    // SAFETY: `entry` points to an element of `TUPLES`; its key does not change while it is used.
+    let Some(mut reserved) = begin(kind, unsafe { &(*entry).key }, slot) else {
+        return;
+    };
+    let record = reserved.as_mut_ptr();
+    // SAFETY: as in `begin`.
+    unsafe {
+        (*record).total = total;
+        (*record).used = (&raw const (*entry).used).read_volatile();
+        (*record).time_wait = (&raw const (*entry).time_wait).read_volatile();
+        (*record).capacity = (*entry).capacity;
+        (*record).local_port = port;
+        // A recovery happens wherever the last release does, often in an interrupt on top of
+        // somebody else's task.
+        if !matches!(kind, RecordKind::Recovered) {
+            current::describe(record);
+        }
+    }
+    reserved.submit(0);
+}
+
+/// A connect(2) that failed for want of a source address.
+#[inline(never)]
+pub fn no_source_address(key: &TupleKey, total: u64) {
+    let Some(mut reserved) = begin(RecordKind::NoSourceAddress, key, u32::MAX) else {
+        return;
+    };
+    let record = reserved.as_mut_ptr();
+    // SAFETY: as in `begin`.
+    unsafe {
+        (*record).total = total;
+        current::describe(record);
+    }
+    reserved.submit(0);
+}
+
+/// A namespace that the user side does not know yet.
+#[inline(never)]
+pub fn new_netns(key: &TupleKey, inum: u32) {
+    let Some(mut reserved) = begin(RecordKind::NewNetns, key, u32::MAX) else {
+        return;
+    };
+    let record = reserved.as_mut_ptr();
+    // SAFETY: as in `begin`.
+    unsafe {
+        (*record).netns_inum = inum;
+        current::describe(record);
+    }
+    reserved.submit(0);
+}
+
+/// True while this window has room for one more event. Two CPUs can both take the last place:
+/// the limit is there to spare the reader, counts do not depend on it.
+#[inline(always)]
+pub fn admit_tuple(entry: *mut TupleEntry) -> bool {
+    let now = now();
+    // SAFETY: `entry` points to an element of `TUPLES`.
+    unsafe {
+        if now.wrapping_sub((*entry).window_ns) >= EVENT_WINDOW_NS {
+            (*entry).window_ns = now;
+            (*entry).window_events = 0;
+        }
+        if (*entry).window_events >= EVENT_BURST {
+            return false;
+        }
+        (*entry).window_events += 1;
+    }
+    true
+}

@@ -1,0 +1,136 @@
+//! Walks over the kernel's own list of sockets (`iter/tcp`), one namespace at a time.
+
+use core::ffi::c_void;
+
+use aya_ebpf::bindings::BPF_NOEXIST;
+use aya_ebpf::helpers::generated::bpf_skc_to_tcp_sock;
+use portwatch_common::{Census, Phase, Tracked};
+
+use crate::{
+    accounting::{enter, leave},
+    kernel::{Located, TimeWait, autobound, locate, now, read, state, time_wait_armed},
+    maps::{CENSUS, CONTROL, SOCKETS, count},
+    settings::offset,
+};
+
+/// A connection whose port connect chose, as a walk meets it.
+struct Connection {
+    located: Located,
+    local_port: u16,
+    state: u8,
+    phase: Phase,
+}
+
+/// Looks at one socket of the list; none when it holds no port of connect's.
+#[inline(always)]
+fn connection(sk: *const c_void) -> Option<Connection> {
+    // SAFETY: the iterator passes a `struct sock_common`.
+    let state: u8 = unsafe { read(sk, offset!(sock_common_skc_state)) };
+    match i32::from(state) {
+        state::LISTEN | state::NEW_SYN_RECV | state::CLOSE => None,
+        state::TIME_WAIT => {
+            let mini = TimeWait::at(sk as u64)?;
+            if !mini.autobound() {
+                return None;
+            }
+            Some(Connection {
+                located: mini.locate()?,
+                local_port: mini.local_port(),
+                state: mini.substate(),
+                phase: Phase::TimeWait,
+            })
+        }
+        _ => {
+            // SAFETY: a socket in any other state is a full one; the helper checks and converts.
+            unsafe {
+                let tcp: *const c_void = bpf_skc_to_tcp_sock(sk.cast_mut()).cast();
+                if tcp.is_null() || !autobound(tcp) {
+                    return None;
+                }
+            }
+            // SAFETY: as above.
+            let (located, local_port) =
+                unsafe { (locate(sk)?, read(sk, offset!(sock_common_skc_num))) };
+            Some(Connection {
+                located,
+                local_port,
+                state,
+                phase: Phase::Live,
+            })
+        }
+    }
+}
+
+/// For the set: marks a socket that is there, puts in one that is not.
+#[inline(always)]
+pub fn track(sk: *const c_void) {
+    if sk.is_null() {
+        return;
+    }
+    let Some(control) = CONTROL.get(0) else {
+        return;
+    };
+    let socket = sk as u64;
+    if let Some(tracked) = SOCKETS.get_ptr_mut(&socket) {
+        // SAFETY: in place; nobody else writes the generation.
+        unsafe { (*tracked).generation = control.generation };
+        count!(walk_seen);
+        return;
+    }
+    let Some(connection) = connection(sk) else {
+        return;
+    };
+    let time_wait = matches!(connection.phase, Phase::TimeWait);
+    let mut tracked = Tracked::new(connection.local_port, connection.phase, now());
+    tracked.generation = control.generation;
+    if enter(socket, &connection.located, tracked).is_none() {
+        return;
+    }
+    if !time_wait {
+        count!(walk_inserted);
+        return;
+    }
+    count!(walk_inserted_time_wait);
+    // A full socket is locked while the iterator shows it. A mini-socket is not: if it ended
+    // between the look and the insert, its end was told to a set that did not hold it yet.
+    if !time_wait_armed(socket) {
+        leave(socket);
+    }
+}
+
+/// For a census: counts a socket by tuple and state.
+#[inline(always)]
+pub fn count(sk: *const c_void) {
+    if sk.is_null() {
+        return;
+    }
+    let Some(connection) = connection(sk) else {
+        return;
+    };
+    let key = &connection.located.key;
+    let census = match CENSUS.get_ptr_mut(key) {
+        Some(census) => census,
+        None => {
+            if CENSUS
+                .insert(key, Census::default(), u64::from(BPF_NOEXIST))
+                .is_err()
+            {
+                count!(tuples_full);
+                return;
+            }
+            let Some(census) = CENSUS.get_ptr_mut(key) else {
+                return;
+            };
+            census
+        }
+    };
+    let state = usize::from(connection.state & 15);
+    if state >= 13 {
+        return;
+    }
+    // SAFETY: one walk at a time counts; `state` is inside the array.
+    unsafe {
+        *(&raw mut (*census).states).cast::<u32>().add(state) += 1;
+        (*census).time_wait += u32::from(matches!(connection.phase, Phase::TimeWait));
+    }
+}

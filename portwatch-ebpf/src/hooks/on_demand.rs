@@ -1,0 +1,115 @@
+//! Programs that the user side runs itself (`BPF_PROG_TEST_RUN`): they are attached nowhere.
+
+use core::{ffi::c_void, ptr};
+
+use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
+use portwatch_common::{NETNS_PAGE_ROWS, NetnsRow, RESERVED_BYTES};
+
+use crate::{
+    accounting::leave,
+    current,
+    kernel::{netns_key, probe},
+    maps::{NETNS_PAGE, RESERVED, SOCKETS, count},
+    settings::offset,
+    slots::range,
+};
+
+/// Lists network namespaces, a page a run, along `struct net.list`.
+///
+/// The list is a ring that also passes through its head, which is no `struct net`; the head is
+/// told by what stands where `ns.ops` would be, the same for all real ones. No lock is held: a
+/// namespace that goes away under the walk makes a read fail or the ring not close, and the user
+/// side begins anew.
+#[inline(always)]
+pub fn netns_list(cursor: u64, start: u64) {
+    let Some(page) = NETNS_PAGE.get_ptr_mut(0) else {
+        return;
+    };
+    let member = u64::from(offset!(net_list));
+    // SAFETY: one run at a time writes the page.
+    unsafe {
+        (*page).count = 0;
+        (*page).broken = 1;
+        let Some(own) = current::net() else { return };
+        let Some(ops) = probe::<u64>(own + u64::from(offset!(net_ns_ops))) else {
+            return;
+        };
+        let start = if start == 0 { own + member } else { start };
+        let mut node = if cursor == 0 { start } else { cursor };
+        (*page).start = start;
+        let mut count = 0usize;
+        for _ in 0..NETNS_PAGE_ROWS {
+            let net = node.wrapping_sub(member);
+            if probe::<u64>(net + u64::from(offset!(net_ns_ops))) == Some(ops) {
+                if count >= NETNS_PAGE_ROWS {
+                    break;
+                }
+                let Some(found) = row(net) else { return };
+                (&raw mut (*page).rows)
+                    .cast::<NetnsRow>()
+                    .add(count)
+                    .write(found);
+                count += 1;
+            }
+            let Some(next) = probe::<u64>(node) else {
+                return;
+            };
+            node = next;
+            if node == start {
+                node = 0;
+                break;
+            }
+        }
+        (*page).count = count as u32;
+        (*page).cursor = node;
+        (*page).broken = 0;
+    }
+}
+
+#[inline(always)]
+fn row(net: u64) -> Option<NetnsRow> {
+    let cookie: u64 = probe(net + u64::from(offset!(net_net_cookie)))?;
+    let inum: u32 = probe(net + u64::from(offset!(net_ns_inum)))?;
+    let (low, high) = range(net);
+    Some(NetnsRow {
+        net,
+        cookie: netns_key(cookie, inum),
+        inum,
+        low,
+        high,
+    })
+}
+
+/// Copies the bitmap of reserved ports of a namespace.
+#[inline(always)]
+pub fn netns_reserved(net: u64) {
+    let Some(reserved) = RESERVED.get_ptr_mut(0) else {
+        return;
+    };
+    // SAFETY: one run at a time writes the element; the helper writes exactly the bitmap's size.
+    unsafe {
+        (*reserved).net = 0;
+        let pointer = probe::<u64>(net + u64::from(offset!(net_sysctl_local_reserved_ports)));
+        let Some(bitmap) = pointer else { return };
+        let result = bpf_probe_read_kernel(
+            (&raw mut (*reserved).bitmap).cast::<c_void>(),
+            RESERVED_BYTES as u32,
+            ptr::with_exposed_provenance(bitmap as usize),
+        );
+        if result == 0 {
+            (*reserved).net = net;
+        }
+    }
+}
+
+/// Drops a socket that the walk of this generation did not see although it was in the set before
+/// the walk began: its end was missed.
+#[inline(always)]
+pub fn sweep_drop(socket: u64, generation: u32, began_ns: u64) {
+    // SAFETY: read at once.
+    let stale = unsafe { SOCKETS.get(&socket) }
+        .is_some_and(|tracked| tracked.generation != generation && tracked.since_ns < began_ns);
+    if stale && leave(socket).is_some() {
+        count!(sweep_dropped);
+    }
+}

@@ -1,0 +1,80 @@
+//! The maps. Sizes are defaults that the loader overrides from the command line.
+
+use aya_ebpf::{
+    bindings::BPF_F_MMAPABLE,
+    btf_maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf, Stack},
+    macros::btf_map,
+};
+use portwatch_common::{
+    Census, Control, NetnsPage, NetnsSettings, Record, ReservedPorts, Stats, Tracked, TupleEntry,
+    TupleKey,
+};
+
+const MMAPABLE: usize = BPF_F_MMAPABLE as usize;
+
+/// The set of tracked sockets, keyed by the socket's address.
+#[btf_map]
+pub static SOCKETS: HashMap<u64, Tracked, 262_144> = HashMap::new();
+
+/// Counters by slot. Mapped into the user side's memory, which reads them without a system call.
+#[btf_map]
+pub static TUPLES: Array<TupleEntry, 65_536, MMAPABLE> = Array::new();
+
+/// The slot of each tuple.
+#[btf_map]
+pub static TUPLE_SLOTS: HashMap<TupleKey, u32, 65_536> = HashMap::new();
+
+/// Slots that hold no tuple. Filled by the user side.
+#[btf_map]
+pub static FREE_SLOTS: Stack<u32, 65_536> = Stack::new();
+
+/// Settings by namespace cookie. Kept current by the user side.
+#[btf_map]
+pub static NETNS: HashMap<u64, NetnsSettings, 16_384> = HashMap::new();
+
+/// Events for the user side.
+#[btf_map]
+pub static EVENTS: RingBuf<Record, 262_144> = RingBuf::new();
+
+/// Failed port searches whose connect(2) has not returned yet, by thread. An LRU map, because a
+/// search inside another system call (sendto with MSG_FASTOPEN, io_uring) leaves its mark behind.
+#[btf_map]
+pub static FAILED: LruHashMap<u64, u32, 4_096> = LruHashMap::new();
+
+/// What the user side changes while the programs run.
+#[btf_map]
+pub static CONTROL: Array<Control, 1> = Array::new();
+
+/// Counters of the kernel side itself.
+#[btf_map]
+pub static STATS: PerCpuArray<Stats, 1> = PerCpuArray::new();
+
+/// Result of the program `walk_count`.
+#[btf_map]
+pub static CENSUS: HashMap<TupleKey, Census, 65_536> = HashMap::new();
+
+/// Result of the program `netns_list`.
+#[btf_map]
+pub static NETNS_PAGE: Array<NetnsPage, 1> = Array::new();
+
+/// Result of the program `netns_reserved`.
+#[btf_map]
+pub static RESERVED: Array<ReservedPorts, 1> = Array::new();
+
+/// Adds one to a counter of [`Stats`] of this CPU.
+macro_rules! count {
+    ($counter:ident) => {
+        $crate::maps::count_at(core::mem::offset_of!(portwatch_common::Stats, $counter))
+    };
+}
+
+pub(crate) use count;
+
+#[inline(always)]
+pub fn count_at(position: usize) {
+    if let Some(stats) = STATS.get_ptr_mut(0) {
+        // SAFETY: `position` is that of a `u64` member of this CPU's element. An interrupt that
+        // counts in between can cost a count of a diagnostic, nothing else.
+        unsafe { *stats.cast::<u64>().byte_add(position) += 1 };
+    }
+}
