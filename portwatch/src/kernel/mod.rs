@@ -4,3 +4,4 @@
 //! the model's work.
 
 pub mod btf;
+pub mod offsets;
