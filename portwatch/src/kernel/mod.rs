@@ -5,3 +5,4 @@
 
 pub mod btf;
 pub mod offsets;
+pub mod symbols;
