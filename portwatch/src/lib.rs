@@ -4,4 +4,5 @@
 //! samples, [`model`] (pure, no input or output) judges them, [`output`] writes them down.
 //! [`kernel`] reads the machine: type information, namespaces, sockets, processes.
 
+pub mod kernel;
 pub mod model;

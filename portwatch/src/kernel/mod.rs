@@ -1,0 +1,8 @@
+//! Reading the machine: type information, symbols, namespaces, sockets, processes.
+//!
+//! Nothing here loads a BPF program, and nothing here concludes anything: that is the tracer's and
+//! the model's work.
+
+pub mod btf;
+pub mod offsets;
+pub mod symbols;
