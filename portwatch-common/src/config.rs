@@ -3,6 +3,10 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 /// The offset of a member that the running kernel does not have.
 pub const NO_MEMBER: u32 = u32::MAX;
 
+/// Bytes that the kernel side copies from the start of a `struct inet_timewait_sock`. Every member
+/// that it reads from the copy must lie inside; the user side checks that before it loads.
+pub const TIME_WAIT_COPY: usize = 168;
+
 /// Byte offsets of structure members, resolved from the running kernel's BTF and frozen at load.
 /// Named `structure_member`, nested members by their last names.
 #[repr(C)]

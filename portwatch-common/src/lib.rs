@@ -17,7 +17,7 @@ mod stats;
 mod tuple;
 
 pub use census::Census;
-pub use config::{Config, Control, NO_MEMBER, Offsets};
+pub use config::{Config, Control, NO_MEMBER, Offsets, TIME_WAIT_COPY};
 pub use key::{TupleKey, v4_mapped};
 pub use netns::{
     NETNS_PAGE_ROWS, NetnsPage, NetnsRow, NetnsSettings, RESERVED_BYTES, ReservedPorts,

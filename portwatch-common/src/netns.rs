@@ -19,7 +19,7 @@ pub struct NetnsSettings {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
 pub struct NetnsRow {
-    /// Address of its `struct net`.
+    /// Address of its `struct net`; 0 for a row without a namespace.
     pub net: u64,
     /// Its key, see `TupleKey::netns`.
     pub cookie: u64,
@@ -39,7 +39,7 @@ pub struct NetnsPage {
     pub cursor: u64,
     /// Where this walk began.
     pub start: u64,
-    /// Rows filled.
+    /// Rows written.
     pub count: u32,
     /// 1 when a read failed: the list changed under the walk, which has to be repeated.
     pub broken: u32,

@@ -3,7 +3,7 @@
 use core::{ffi::c_void, mem::MaybeUninit, ptr};
 
 use aya_ebpf::helpers::{bpf_ktime_get_ns, generated::bpf_probe_read_kernel};
-use portwatch_common::{NO_MEMBER, TupleKey, v4_mapped};
+use portwatch_common::{NO_MEMBER, TIME_WAIT_COPY, TupleKey, v4_mapped};
 
 use crate::settings::offset;
 
@@ -180,10 +180,6 @@ pub fn connect_owned(bucket: u64) -> bool {
     field(offset!(inet_bind_bucket_fastreuse)) < 0
         && field(offset!(inet_bind_bucket_fastreuseport)) < 0
 }
-
-/// Bytes of a `struct inet_timewait_sock` that [`TimeWait`] copies; the loader refuses a kernel
-/// where a member read from the copy lies beyond.
-const TIME_WAIT_COPY: usize = 168;
 
 /// A copy of the start of a `struct inet_timewait_sock`.
 pub struct TimeWait {

@@ -90,10 +90,11 @@ pub fn track(sk: *const c_void) {
         count!(walk_inserted);
         return;
     }
-    count!(walk_inserted_time_wait);
     // A full socket is locked while the iterator shows it. A mini-socket is not: if it ended
     // between the look and the insert, its end was told to a set that did not hold it yet.
-    if !time_wait_armed(socket) {
+    if time_wait_armed(socket) {
+        count!(walk_inserted_time_wait);
+    } else {
         leave(socket);
     }
 }

@@ -37,20 +37,27 @@ pub fn netns_list(cursor: u64, start: u64) {
         let start = if start == 0 { own + member } else { start };
         let mut node = if cursor == 0 { start } else { cursor };
         (*page).start = start;
-        let mut count = 0usize;
-        for _ in 0..NETNS_PAGE_ROWS {
+        // One row a step, empty for the list's head: a count of its own would have the verifier
+        // walk the loop once for every value that it can have.
+        for step in 0..NETNS_PAGE_ROWS {
             let net = node.wrapping_sub(member);
-            if probe::<u64>(net + u64::from(offset!(net_ns_ops))) == Some(ops) {
-                if count >= NETNS_PAGE_ROWS {
-                    break;
-                }
-                let Some(found) = row(net) else { return };
-                (&raw mut (*page).rows)
-                    .cast::<NetnsRow>()
-                    .add(count)
-                    .write(found);
-                count += 1;
-            }
+            let found = if probe::<u64>(net + u64::from(offset!(net_ns_ops))) == Some(ops) {
+                row(net)
+            } else {
+                Some(NetnsRow {
+                    net: 0,
+                    cookie: 0,
+                    inum: 0,
+                    low: 0,
+                    high: 0,
+                })
+            };
+            let Some(found) = found else { return };
+            (&raw mut (*page).rows)
+                .cast::<NetnsRow>()
+                .add(step)
+                .write(found);
+            (*page).count = step as u32 + 1;
             let Some(next) = probe::<u64>(node) else {
                 return;
             };
@@ -60,7 +67,6 @@ pub fn netns_list(cursor: u64, start: u64) {
                 break;
             }
         }
-        (*page).count = count as u32;
         (*page).cursor = node;
         (*page).broken = 0;
     }

@@ -63,6 +63,8 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry("inet_timewait_sock", "tw_timer", Struct, |o| &mut o.inet_timewait_sock_tw_timer),
     entry("inet_timewait_sock", "tw_tb", Pointer, |o| &mut o.inet_timewait_sock_tw_tb),
     entry("timer_list", "function", Pointer, |o| &mut o.timer_list_function),
+    entry("timer_list", "entry.pprev", Pointer, |o| &mut o.timer_list_entry_pprev),
+    entry("net", "ns.ops", Pointer, |o| &mut o.net_ns_ops),
     entry("net", "ns.inum", Bytes(4), |o| &mut o.net_ns_inum),
     entry("net", "net_cookie", Bytes(8), |o| &mut o.net_net_cookie),
     entry("net", "list", Struct, |o| &mut o.net_list),

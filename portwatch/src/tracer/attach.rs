@@ -1,0 +1,116 @@
+//! Hook sets: load and attach, best first.
+
+use aya::programs::{BtfTracePoint, Iter};
+
+use super::{HookSet, Options, TimeWait, TracerError, object::Object};
+use crate::kernel::symbols::{self, SymbolError};
+
+/// The function that ends a TIME_WAIT mini-socket when its timer expires; its address in a timer
+/// tells whose timer that is.
+const TW_TIMER_HANDLER: &str = "tw_timer_handler";
+
+/// What a run attaches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Plan {
+    pub hooks: HookSet,
+    pub time_wait: TimeWait,
+    pub connect_errno: bool,
+    /// Address of [`TW_TIMER_HANDLER`], 0 where it is not needed.
+    pub tw_timer_handler: u64,
+    /// What this plan can't see, a phrase each.
+    pub blind_spots: Vec<String>,
+}
+
+impl Plan {
+    /// Chooses from the options what this kernel allows.
+    ///
+    /// # Errors
+    /// When the options ask for something that this kernel does not allow.
+    pub fn new(options: &Options) -> Result<Self, TracerError> {
+        let mut blind_spots = vec!["port search latency".to_owned()];
+        let handler = match options.time_wait {
+            Some(TimeWait::Sweep) => Err("chosen on the command line".to_owned()),
+            _ => symbols::address(TW_TIMER_HANDLER).map_err(|error| reason(&error)),
+        };
+        let (time_wait, tw_timer_handler) = match (options.time_wait, handler) {
+            (_, Ok(address)) => (TimeWait::Events, address),
+            (Some(TimeWait::Events), Err(reason)) => {
+                return Err(TracerError::Refused { what: "--time-wait events".into(), reason });
+            }
+            (_, Err(reason)) => {
+                blind_spots.push(format!("TIME_WAIT between two sweeps ({reason})"));
+                (TimeWait::Sweep, 0)
+            }
+        };
+        if !options.connect_errno {
+            blind_spots.push("missing source addresses (--connect-errno off)".to_owned());
+        }
+        Ok(Self {
+            hooks: options.hooks.unwrap_or(HookSet::Tracepoint),
+            time_wait,
+            connect_errno: options.connect_errno,
+            tw_timer_handler,
+            blind_spots,
+        })
+    }
+
+    /// The tracepoints to attach to; the program of each has its name.
+    pub fn tracepoints(&self) -> Vec<&'static str> {
+        let mut names = vec!["inet_sock_set_state"];
+        if self.time_wait == TimeWait::Events {
+            // The end before the begin: a mini-socket whose end is not seen would stay.
+            names.extend(["timer_cancel", "timer_start"]);
+        }
+        if self.connect_errno {
+            names.push("sys_exit");
+        }
+        names
+    }
+
+    /// Loads the programs that are attached, and those that are run on demand.
+    ///
+    /// # Errors
+    /// When the kernel refuses one; nothing is attached then.
+    pub fn load(&self, object: &mut Object) -> Result<(), TracerError> {
+        for name in self.tracepoints() {
+            let (program, btf) = object.program::<BtfTracePoint>(name)?;
+            program
+                .load(name, btf)
+                .map_err(|error| TracerError::from_aya(&format!("loading {name}"), &error))?;
+        }
+        load_walk(object, "walk_track")?;
+        for name in ["netns_list", "netns_reserved", "sweep_drop"] {
+            object.load_on_demand(name)?;
+        }
+        Ok(())
+    }
+
+    /// Attaches the programs. They are detached when the object goes.
+    ///
+    /// # Errors
+    /// When the kernel refuses one.
+    pub fn attach(&self, object: &mut Object) -> Result<(), TracerError> {
+        for name in self.tracepoints() {
+            let (program, _) = object.program::<BtfTracePoint>(name)?;
+            program
+                .attach()
+                .map_err(|error| TracerError::from_aya(&format!("attaching {name}"), &error))?;
+        }
+        Ok(())
+    }
+}
+
+/// Loads a program that walks over the sockets.
+///
+/// # Errors
+/// When the kernel refuses it.
+pub(super) fn load_walk(object: &mut Object, name: &str) -> Result<(), TracerError> {
+    let (program, btf) = object.program::<Iter>(name)?;
+    program
+        .load("tcp", btf)
+        .map_err(|error| TracerError::from_aya(&format!("loading {name}"), &error))
+}
+
+fn reason(error: &SymbolError) -> String {
+    error.to_string()
+}

@@ -1,0 +1,56 @@
+//! What the cookies in the kernel's records stand for.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv6Addr},
+    sync::{PoisonError, RwLock},
+};
+
+use portwatch_common::TupleKey;
+
+use crate::model::{Namespace, NetnsId, Tuple};
+
+/// The namespaces known, by cookie.
+#[derive(Default)]
+pub(super) struct Directory(RwLock<HashMap<u64, Namespace>>);
+
+impl Directory {
+    /// Replaces what is known.
+    pub fn replace(&self, namespaces: HashMap<u64, Namespace>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = namespaces;
+    }
+
+    /// A copy of what is known, in the order of names and numbers.
+    pub fn namespaces(&self) -> Vec<Namespace> {
+        let mut all: Vec<_> = self.read(|known| known.values().cloned().collect());
+        all.sort_by(|a, b| a.id.cmp(&b.id));
+        all
+    }
+
+    /// True when the namespace has been announced.
+    pub fn knows(&self, cookie: u64) -> bool {
+        self.read(|known| known.contains_key(&cookie))
+    }
+
+    /// The tuple of a key; `inum` stands in for a namespace that is not known yet.
+    pub fn tuple(&self, key: &TupleKey, inum: u32) -> Tuple {
+        let netns = self.read(|known| known.get(&key.netns).map(|namespace| namespace.id.clone()));
+        let local = address(key.local_bytes());
+        Tuple {
+            netns: netns.unwrap_or(NetnsId { name: None, inum, cookie: key.netns }),
+            bound_dev: key.bound_dev,
+            local_ip: (!local.is_unspecified()).then_some(local),
+            peer_ip: address(key.peer_bytes()),
+            peer_port: key.peer_port,
+        }
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&HashMap<u64, Namespace>) -> T) -> T {
+        look(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// An address of a key, IPv4 where it is one.
+pub(super) fn address(bytes: [u8; 16]) -> IpAddr {
+    Ipv6Addr::from(bytes).to_canonical()
+}

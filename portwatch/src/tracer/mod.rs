@@ -1,0 +1,34 @@
+//! All that touches BPF: load, choose the hook set, attach, events, counters, sweeps.
+//!
+//! [`Tracer::start`] loads and attaches the kernel side and takes in every socket that exists;
+//! [`Tracer::next`] is the stream of what happens from then on. A thread of its own keeps the set
+//! true meanwhile: it finds namespaces, sweeps, and takes back the slots of quiet tuples.
+
+mod attach;
+mod batch;
+mod clock;
+mod directory;
+mod error;
+mod health;
+mod keeper;
+mod netns;
+mod object;
+mod options;
+mod pod;
+mod programs;
+mod sample;
+mod slots;
+mod start;
+mod statistics;
+mod stream;
+mod sweep;
+mod table;
+mod tally;
+mod walk;
+
+pub use error::TracerError;
+pub use options::{HookSet, Options, TimeWait};
+pub use programs::{ProgramCounters, Programs};
+pub use stream::{Tracer, Update};
+pub use sweep::Sweeps;
+pub use tally::Tick;

@@ -1,0 +1,91 @@
+use std::{fmt, time::Duration};
+
+/// Everything that can be chosen about a tracer.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Hook set to use; none lets the tracer choose.
+    pub hooks: Option<HookSet>,
+    /// How TIME_WAIT is followed; none lets the tracer choose.
+    pub time_wait: Option<TimeWait>,
+    /// Watch the result of connect(2): tells missing source addresses and confirms failures, at
+    /// the price of the kernel's slow path for every system call of the machine.
+    pub connect_errno: bool,
+    /// Warning threshold, thousandths of a tuple's capacity.
+    pub warning_permille: u32,
+    /// Critical threshold, thousandths of a tuple's capacity.
+    pub critical_permille: u32,
+    /// Sockets that can be tracked.
+    pub max_sockets: u32,
+    /// Tuples that can be tracked.
+    pub max_tuples: u32,
+    /// Size of the ring buffer, bytes; rounded up to a power of two of pages.
+    pub ring_bytes: u32,
+    /// Level of the kernel side's own log, 0 (off) to 5, as `aya_log::Level` numbers them.
+    pub bpf_log: u8,
+    /// Time between two looks at the counters.
+    pub interval: Duration,
+    /// Time between two sweeps; none for the default of the way TIME_WAIT is followed.
+    pub sweep_interval: Option<Duration>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            hooks: None,
+            time_wait: None,
+            connect_errno: true,
+            warning_permille: 500,
+            critical_permille: 800,
+            max_sockets: 262_144,
+            max_tuples: 65_536,
+            ring_bytes: 256 * 1024,
+            bpf_log: 0,
+            interval: Duration::from_secs(1),
+            sweep_interval: None,
+        }
+    }
+}
+
+/// A family of attach points.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HookSet {
+    /// `tp_btf` programs on `inet_sock_set_state`, `timer_start`, `timer_cancel` and `sys_exit`.
+    Tracepoint,
+}
+
+impl HookSet {
+    /// Its name on the command line and in the output.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tracepoint => "tracepoint",
+        }
+    }
+}
+
+impl fmt::Display for HookSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// How TIME_WAIT mini-sockets enter and leave the set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeWait {
+    /// By their timers' tracepoints: exact at every moment.
+    Events,
+    /// By sweeps alone: between two sweeps their ports are missing from the counts.
+    Sweep,
+}
+
+impl TimeWait {
+    /// Time between two sweeps when nobody chose one: where events keep the set, a sweep only
+    /// checks them.
+    #[must_use]
+    pub const fn default_sweep_interval(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Events => 60,
+            Self::Sweep => 5,
+        })
+    }
+}

@@ -1,0 +1,35 @@
+//! From a raw entry of the array to what the model speaks of.
+
+use portwatch_common::TupleEntry;
+
+use super::directory::Directory;
+use crate::model::{Forecast, TupleSample, Usage};
+
+/// How full a tuple is. Counters that are below zero for an instant are none.
+pub(super) fn usage(used: i32, time_wait: i32, capacity: u32) -> Usage {
+    let ports = |count: i32| u32::try_from(count).unwrap_or(0);
+    Usage { used: ports(used), time_wait: ports(time_wait), reclaimable: None, capacity }
+}
+
+/// A tuple at one moment.
+pub(super) fn sample(directory: &Directory, entry: &TupleEntry, forecast: Forecast) -> TupleSample {
+    TupleSample {
+        tuple: directory.tuple(&entry.key, 0),
+        usage: usage(entry.used, entry.time_wait, entry.capacity),
+        forecast,
+        exhausted: entry.exhausted,
+        conflict: entry.conflict,
+        untracked: entry.untracked,
+        states: None,
+    }
+}
+
+/// Sorts tuples: the fullest first, then those with more ports in use.
+pub(super) fn worst_first(samples: &mut [TupleSample]) {
+    samples.sort_by(|a, b| {
+        let by_utilisation = b.usage.utilisation().total_cmp(&a.usage.utilisation());
+        by_utilisation
+            .then_with(|| b.usage.used.cmp(&a.usage.used))
+            .then_with(|| a.tuple.cmp(&b.tuple))
+    });
+}

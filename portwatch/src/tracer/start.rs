@@ -1,0 +1,129 @@
+//! Starting a tracer: attach first, then take in what already exists.
+
+use std::{collections::HashMap, os::fd::AsFd, sync::Arc};
+
+use aya::maps::{MapData, PerCpuArray, RingBuf};
+use tokio::sync::mpsc;
+
+use super::{
+    Options, Tracer, TracerError,
+    attach::Plan,
+    directory::Directory,
+    health::Health,
+    keeper::{Keeper, Shared, Work},
+    object::{Object, Purpose},
+    programs::{Programs, counters},
+    sample::{sample, worst_first},
+    slots::Slots,
+    statistics::Statistics,
+    stream::{ring_reader, ticks},
+    sweep::Sweeper,
+    table::Table,
+    tally::{Tally, entries},
+};
+use crate::{
+    kernel::host,
+    model::{Forecast, Started, TupleSample},
+};
+
+impl Tracer {
+    /// Loads and attaches the kernel side, then takes in every socket that exists. To be called
+    /// inside a tokio runtime. `want_samples`: whether every tick is to carry all tuples.
+    ///
+    /// # Errors
+    /// [`TracerError`]; nothing stays attached then.
+    pub fn start(options: &Options, want_samples: bool) -> Result<Self, TracerError> {
+        let plan = Plan::new(options)?;
+        let mut object = Object::new(&Purpose::Trace, options, plan.tw_timer_handler)?;
+        plan.load(&mut object)?;
+        let programs = program_counters(&mut object, &plan)?;
+        let slots = Slots::new(&mut object, options.max_tuples)?;
+        let sweeper = Sweeper::new(&mut object, plan.time_wait)?;
+        let shared = Arc::new(shared(&mut object, options)?);
+        let ring: RingBuf<MapData> = object.take_map("EVENTS")?;
+        let settings = object.take_map("NETNS")?;
+        let interval = options.sweep_interval;
+        let mut work = Work {
+            object,
+            shared: Arc::clone(&shared),
+            slots,
+            sweeper,
+            settings,
+            found: HashMap::new(),
+            known: HashMap::new(),
+            permille: (options.warning_permille, options.critical_permille),
+            sweep_interval: interval.unwrap_or(plan.time_wait.default_sweep_interval()),
+        };
+        // The namespaces first, so that a tuple that is seen at once has its capacity.
+        work.refresh()?;
+        plan.attach(&mut work.object)?;
+        work.walk()?;
+        work.refresh()?;
+        let io = |what: &str, error: &std::io::Error| TracerError::from_io(what, error);
+        let ring = ring_reader(ring).map_err(|error| io("waiting for the ring buffer", &error))?;
+        let stats = shared.statistics.read();
+        let health = Health::new(stats, options.max_sockets, options.max_tuples);
+        let started = started(&plan, &shared);
+        let (reporter, reports) = mpsc::unbounded_channel();
+        let keeper =
+            Keeper::start(work, reporter).map_err(|error| io("starting a thread", &error))?;
+        Ok(Self {
+            started: Some(started),
+            ring,
+            shared,
+            keeper,
+            reports,
+            tally: Tally::new(health, want_samples),
+            ticks: ticks(options.interval),
+            ready: std::collections::VecDeque::new(),
+            programs,
+        })
+    }
+}
+
+/// Maps the counters and takes the statistics.
+fn shared(object: &mut Object, options: &Options) -> Result<Shared, TracerError> {
+    let data = object.take_data("TUPLES")?;
+    let table = Table::map(data.fd().as_fd(), options.max_tuples)
+        .map_err(|error| TracerError::from_io("mapping the counters", &error.into()))?;
+    let statistics: PerCpuArray<MapData, _> = object.take_map("STATS")?;
+    Ok(Shared { table, directory: Directory::default(), statistics: Statistics(statistics) })
+}
+
+/// A way to read the counters of the attached programs, which the keeper's thread owns.
+fn program_counters(
+    object: &mut Object,
+    plan: &Plan,
+) -> Result<Box<dyn Fn() -> Programs + Send>, TracerError> {
+    let mut descriptors = Vec::new();
+    for name in plan.tracepoints() {
+        let (program, _) = object.program::<aya::programs::BtfTracePoint>(name)?;
+        let what = format!("program {name}");
+        let fd = program.fd().map_err(|error| TracerError::from_aya(&what, &error))?;
+        let fd = fd.as_fd().try_clone_to_owned().map_err(|error| TracerError::from_io(&what, &error))?;
+        descriptors.push((name, fd));
+    }
+    Ok(Box::new(move || {
+        descriptors.iter().map(|(name, fd)| ((*name).to_owned(), counters(fd))).collect()
+    }))
+}
+
+/// What the start found.
+fn started(plan: &Plan, shared: &Shared) -> Started {
+    let stats = shared.statistics.read();
+    let entries = entries(shared, &stats);
+    let mut tuples: Vec<TupleSample> = entries
+        .iter()
+        .filter(|(_, entry)| entry.used > 0)
+        .map(|(_, entry)| sample(&shared.directory, entry, Forecast::default()))
+        .collect();
+    worst_first(&mut tuples);
+    Started {
+        hooks: plan.hooks.name(),
+        kernel: host::release(),
+        blind_spots: plan.blind_spots.clone(),
+        namespaces: shared.directory.namespaces(),
+        sockets: tuples.iter().map(|sample| u64::from(sample.usage.used)).sum(),
+        tuples,
+    }
+}

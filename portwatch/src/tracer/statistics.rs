@@ -1,0 +1,30 @@
+//! The kernel side's own counters, added up over the CPUs.
+
+use aya::maps::{MapData, PerCpuArray};
+use portwatch_common::Stats;
+use zerocopy::{FromBytes, IntoBytes};
+
+use super::pod::Plain;
+
+/// The map `STATS`.
+pub(super) struct Statistics(pub PerCpuArray<MapData, Plain<Stats>>);
+
+impl Statistics {
+    /// The sums; for `tuple_high_water` the maximum. Zeros when the map can't be read.
+    pub fn read(&self) -> Stats {
+        let Ok(values) = self.0.get(&0, 0) else {
+            return Stats::default();
+        };
+        let mut sums = [0_u64; size_of::<Stats>() / size_of::<u64>()];
+        let mut high_water = 0;
+        for Plain(stats) in values.iter() {
+            high_water = high_water.max(stats.tuple_high_water);
+            for (sum, word) in sums.iter_mut().zip(stats.as_bytes().chunks_exact(8)) {
+                *sum = sum.wrapping_add(u64::read_from_bytes(word).unwrap_or(0));
+            }
+        }
+        let mut stats: Stats = zerocopy::transmute!(sums);
+        stats.tuple_high_water = high_water;
+        stats
+    }
+}

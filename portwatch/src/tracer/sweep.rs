@@ -1,0 +1,142 @@
+//! Sweeps: walks that check the set against the kernel's own list, and mend it.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use aya::maps::{Array, MapData};
+use portwatch_common::{Control, Phase, Stats, Tracked};
+
+use super::{
+    TimeWait, TracerError, batch, object::Object, pod::Plain, table::Table, walk::walk,
+};
+use crate::kernel::netns::Netns;
+
+/// What the sweeps have found so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sweeps {
+    /// Sweeps done, the first walk not counted.
+    pub count: u64,
+    /// Sockets that were missing from the set or stood in it for nothing: the tracer's own drift,
+    /// expected to be 0. Where sweeps follow TIME_WAIT, that is their work and not counted here.
+    pub corrections: u64,
+    /// Sockets in the set at the end of the last sweep.
+    pub sockets: u64,
+    /// Duration of the last sweep, nanoseconds.
+    pub last_ns: u64,
+}
+
+/// Does the sweeps.
+pub(super) struct Sweeper {
+    sockets: MapData,
+    control: Array<MapData, Plain<Control>>,
+    time_wait: TimeWait,
+    generation: u32,
+    /// Sockets that the last walk did not see, and since when they are in the set.
+    suspects: HashMap<u64, u64>,
+    pub totals: Sweeps,
+}
+
+impl Sweeper {
+    /// Takes the maps.
+    ///
+    /// # Errors
+    /// When the object does not hold them.
+    pub fn new(object: &mut Object, time_wait: TimeWait) -> Result<Self, TracerError> {
+        Ok(Self {
+            sockets: object.take_data("SOCKETS")?,
+            control: object.take_map("CONTROL")?,
+            time_wait,
+            generation: 0,
+            suspects: HashMap::new(),
+            totals: Sweeps::default(),
+        })
+    }
+
+    /// Walks over the sockets of the namespaces and puts into the set what is missing. Calls
+    /// `unreachable` for a namespace that can't be walked.
+    ///
+    /// # Errors
+    /// When the set's own map can't be written.
+    pub fn walk<'a>(
+        &mut self,
+        object: &mut Object,
+        namespaces: impl Iterator<Item = (u64, &'a Netns)>,
+        mut unreachable: impl FnMut(u64, TracerError),
+    ) -> Result<HashSet<u64>, TracerError> {
+        self.generation = self.generation.wrapping_add(1).max(1);
+        let control = Control { generation: self.generation, reserved: 0 };
+        self.control
+            .set(0, Plain(control), 0)
+            .map_err(|error| TracerError::from_aya("writing the map CONTROL", &error))?;
+        let mut walked = HashSet::new();
+        for (cookie, netns) in namespaces {
+            match walk(object, "walk_track", netns) {
+                Ok(()) => {
+                    walked.insert(cookie);
+                }
+                Err(error) => unreachable(cookie, error),
+            }
+        }
+        Ok(walked)
+    }
+
+    /// Drops from the set what the walk, which began at `began_ns`, did not see in the namespaces
+    /// `swept`: those walked, and those that do not exist any more.
+    ///
+    /// A socket can be out of the walk's sight for good reasons: one that is still searching its
+    /// port is not in the kernel's list yet, and before 6.17 an iterator could skip a socket when
+    /// others of its bucket went. So it takes two walks in a row; where TIME_WAIT is followed by
+    /// sweeps alone, one is enough for its sockets.
+    ///
+    /// # Errors
+    /// When the set's map can't be read or the program that drops can't run.
+    pub fn drop_stale(
+        &mut self,
+        object: &mut Object,
+        table: &Table,
+        swept: impl Fn(u64) -> bool,
+        began_ns: u64,
+    ) -> Result<(), TracerError> {
+        let mut unseen: Vec<(u64, Tracked)> = Vec::new();
+        let mut sockets = 0;
+        batch::for_each(self.sockets.fd(), |socket: u64, tracked: Tracked| {
+            sockets += 1;
+            if tracked.generation != self.generation && tracked.since_ns < began_ns {
+                unseen.push((socket, tracked));
+            }
+        })
+        .map_err(|error| TracerError::from_io("reading the map SOCKETS", &error))?;
+        let mut suspects = HashMap::new();
+        for (socket, tracked) in unseen {
+            let netns = table.entry(tracked.tuple).map(|entry| entry.key.netns);
+            if !netns.is_some_and(&swept) {
+                continue;
+            }
+            let by_sweep =
+                self.time_wait == TimeWait::Sweep && tracked.phase == Phase::TimeWait as u8;
+            if by_sweep || self.suspects.get(&socket) == Some(&tracked.since_ns) {
+                object.run("sweep_drop", &[socket, u64::from(self.generation), began_ns])?;
+                sockets -= 1;
+                self.totals.corrections += u64::from(!by_sweep);
+            } else {
+                suspects.insert(socket, tracked.since_ns);
+            }
+        }
+        self.suspects = suspects;
+        self.totals.sockets = sockets;
+        Ok(())
+    }
+
+    /// Counts a sweep, and what its walk had to put into the set as corrections.
+    pub fn account(&mut self, before: &Stats, after: &Stats, took: Duration) {
+        let mut inserted = after.walk_inserted.wrapping_sub(before.walk_inserted);
+        if self.time_wait == TimeWait::Events {
+            inserted += after.walk_inserted_time_wait.wrapping_sub(before.walk_inserted_time_wait);
+        }
+        self.totals.corrections += inserted;
+        self.totals.count += 1;
+        self.totals.last_ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+    }
+}

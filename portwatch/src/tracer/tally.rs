@@ -1,0 +1,334 @@
+//! From records and counters to events: what has been told, and what is owed.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use portwatch_common::{Level, Record, RecordKind, Stats, TupleEntry};
+
+use super::{
+    clock::{monotonic_ns, wall},
+    health::Health,
+    keeper::Shared,
+    programs::Programs,
+    sample::{sample, usage},
+    sweep::Sweeps,
+};
+use crate::{
+    kernel::proc::{Membership, membership},
+    model::{
+        Alert, AlertKind, Cause, Event, EventKind, Failure, Process, Tuple, TupleSample,
+        forecast::{History, since_birth},
+        storm::Storm,
+    },
+};
+
+/// The counters after one interval.
+#[derive(Debug)]
+pub struct Tick {
+    /// Every tuple that has a slot, in no order.
+    pub samples: Vec<TupleSample>,
+    /// Connections opened since each tuple's slot was taken, in the order of `samples`.
+    pub opened: Vec<u64>,
+    /// Sweeps and their corrections.
+    pub sweeps: Sweeps,
+    /// The kernel side's own counters.
+    pub stats: Stats,
+    /// Counters of each program.
+    pub programs: Programs,
+}
+
+/// A tuple's life in a slot, by the time it began: slots are used again.
+type Life = (u32, u64);
+
+/// The life of failures that belong to no tuple.
+const NO_TUPLE: Life = (u32::MAX, 0);
+
+/// Two CPUs that cross a threshold at once both tell of it, this close together.
+const TWICE: Duration = Duration::from_millis(10);
+
+/// What is known of a tuple beyond its entry.
+#[derive(Default)]
+struct Memory {
+    history: History,
+    /// The alert level told last, and when.
+    told: Option<(Level, Duration)>,
+}
+
+impl Memory {
+    /// Notes that a level is told now; false when another CPU's record has just told it.
+    fn tell(&mut self, level: Level, now: Duration) -> bool {
+        if let Some((before, when)) = self.told
+            && before >= level
+            && now.abs_diff(when) < TWICE
+        {
+            return false;
+        }
+        self.told = Some((level, now));
+        true
+    }
+
+    fn level(&self) -> Level {
+        self.told.map_or(Level::Ok, |(level, _)| level)
+    }
+}
+
+/// Keeps the accounts.
+pub(super) struct Tally {
+    /// Tuples older than this were there before the tracer.
+    started_ns: u64,
+    memories: HashMap<Life, Memory>,
+    storm: Storm<(Life, Cause)>,
+    health: Health,
+    last_no_source: Option<Tuple>,
+    pub sweeps: Sweeps,
+    /// Whether ticks carry samples.
+    want_samples: bool,
+}
+
+impl Tally {
+    /// Nothing told yet.
+    pub fn new(health: Health, want_samples: bool) -> Self {
+        Self {
+            started_ns: monotonic_ns(),
+            memories: HashMap::new(),
+            storm: Storm::new(),
+            health,
+            last_no_source: None,
+            sweeps: Sweeps::default(),
+            want_samples,
+        }
+    }
+
+    /// An event of this moment.
+    pub fn now(&self, kind: EventKind) -> Event {
+        Event { time: Timestamp::now(), kind }
+    }
+
+    /// What a record of the kernel side means; none when it has been told.
+    pub fn record(&mut self, kind: RecordKind, record: &Record, shared: &Shared) -> Option<Event> {
+        let kind = match kind {
+            RecordKind::Warning => self.rise(record, Level::Warning, shared)?,
+            RecordKind::Critical => self.rise(record, Level::Critical, shared)?,
+            RecordKind::Recovered => self.recovery(record, shared)?,
+            RecordKind::Exhausted => self.failure(record, Cause::Exhausted, shared)?,
+            RecordKind::Conflict => self.failure(record, Cause::Conflict, shared)?,
+            RecordKind::NoSourceAddress => self.no_source_address(record, shared)?,
+            RecordKind::NewNetns => return None,
+        };
+        Some(Event { time: wall(record.time_ns), kind })
+    }
+
+    fn rise(&mut self, record: &Record, level: Level, shared: &Shared) -> Option<EventKind> {
+        let now = Duration::from_nanos(record.time_ns);
+        let life = life(record, shared);
+        let memory = self.memories.entry(life).or_default();
+        if !memory.tell(level, now) {
+            return None;
+        }
+        let usage = usage(record.used, record.time_wait, record.capacity);
+        memory.history.push(now, usage.used);
+        let mut forecast = memory.history.forecast(usage.headroom());
+        if forecast.rate.is_none() && life.1 > self.started_ns {
+            let age = now.saturating_sub(Duration::from_nanos(life.1));
+            forecast = since_birth(usage.used, age, usage.headroom());
+        }
+        Some(EventKind::Alert(Alert {
+            kind: alert_kind(level),
+            tuple: shared.directory.tuple(&record.key, record.netns_inum),
+            usage,
+            forecast,
+            process: process(record),
+        }))
+    }
+
+    fn recovery(&mut self, record: &Record, shared: &Shared) -> Option<EventKind> {
+        let memory = self.memories.get_mut(&life(record, shared))?;
+        if memory.level() == Level::Ok {
+            return None;
+        }
+        memory.told = None;
+        let usage = usage(record.used, record.time_wait, record.capacity);
+        memory.history.push(Duration::from_nanos(record.time_ns), usage.used);
+        Some(EventKind::Alert(Alert {
+            kind: AlertKind::Recovered,
+            tuple: shared.directory.tuple(&record.key, record.netns_inum),
+            usage,
+            forecast: memory.history.forecast(usage.headroom()),
+            process: None,
+        }))
+    }
+
+    fn failure(&mut self, record: &Record, cause: Cause, shared: &Shared) -> Option<EventKind> {
+        let suppressed = self.storm.event((life(record, shared), cause), record.total)?;
+        let mut usage = usage(record.used, record.time_wait, record.capacity);
+        if cause == Cause::Exhausted {
+            // Attempts that are inside their own search at this moment are in the set, too.
+            usage.used = usage.used.min(usage.capacity);
+        }
+        Some(EventKind::Failure(Failure {
+            cause,
+            tuple: shared.directory.tuple(&record.key, record.netns_inum),
+            usage: Some(usage),
+            process: process(record),
+            local_port: (record.local_port != 0).then_some(record.local_port),
+            suppressed,
+        }))
+    }
+
+    fn no_source_address(&mut self, record: &Record, shared: &Shared) -> Option<EventKind> {
+        // The record's own total is that of one CPU.
+        let total = shared.statistics.read().no_source_address;
+        let suppressed = self.storm.event((NO_TUPLE, Cause::NoSourceAddress), total)?;
+        let tuple = shared.directory.tuple(&record.key, record.netns_inum);
+        self.last_no_source = Some(tuple.clone());
+        Some(EventKind::Failure(Failure {
+            cause: Cause::NoSourceAddress,
+            tuple,
+            usage: None,
+            process: process(record),
+            local_port: None,
+            suppressed,
+        }))
+    }
+
+    /// A look at all counters: what is owed, what crossed a threshold without a record, what went
+    /// wrong.
+    pub fn tick(&mut self, shared: &Shared, programs: Programs) -> (Vec<Event>, Tick) {
+        let stats = shared.statistics.read();
+        let entries = entries(shared, &stats);
+        let now = Duration::from_nanos(monotonic_ns());
+        let mut kinds = self.health.look(&stats, &programs);
+        let mut samples = Vec::new();
+        for (life, entry) in &entries {
+            let memory = self.memories.entry(*life).or_default();
+            let usage = usage(entry.used, entry.time_wait, entry.capacity);
+            memory.history.push(now, usage.used);
+            if self.want_samples {
+                let forecast = memory.history.forecast(usage.headroom());
+                samples.push((sample(&shared.directory, entry, forecast), entry.opened));
+            }
+            kinds.extend(quiet_crossing(memory, life.0, entry, now, shared));
+        }
+        kinds.extend(self.owed(&entries, &stats, shared, false));
+        let alive: HashSet<Life> = entries.iter().map(|(life, _)| *life).collect();
+        self.memories.retain(|life, _| alive.contains(life));
+        self.storm.retain(|(life, _)| *life == NO_TUPLE || alive.contains(life));
+        let events = kinds.into_iter().map(|kind| self.now(kind)).collect();
+        let (samples, opened) = samples.into_iter().unzip();
+        (events, Tick { samples, opened, sweeps: self.sweeps, stats, programs })
+    }
+
+    /// Everything that is owed, at the end.
+    pub fn settle(&mut self, shared: &Shared) -> Vec<Event> {
+        let stats = shared.statistics.read();
+        let entries = entries(shared, &stats);
+        let owed = self.owed(&entries, &stats, shared, true);
+        owed.into_iter().map(|kind| self.now(kind)).collect()
+    }
+
+    /// Failures that no event stood for: the end of a storm, or what the ring had no room for.
+    fn owed(
+        &mut self,
+        entries: &[(Life, TupleEntry)],
+        stats: &Stats,
+        shared: &Shared,
+        at_once: bool,
+    ) -> Vec<EventKind> {
+        let totals = entries.iter().flat_map(|(life, entry)| {
+            [((*life, Cause::Exhausted), entry.exhausted), ((*life, Cause::Conflict), entry.conflict)]
+        });
+        let no_source = ((NO_TUPLE, Cause::NoSourceAddress), stats.no_source_address);
+        let totals = totals.chain([no_source]);
+        let lines = if at_once { self.storm.settle(totals) } else { self.storm.residue(totals) };
+        let by_life: HashMap<Life, &TupleEntry> =
+            entries.iter().map(|(life, entry)| (*life, entry)).collect();
+        lines
+            .into_iter()
+            .filter_map(|((life, cause), suppressed)| {
+                let entry = by_life.get(&life);
+                let tuple = match entry {
+                    Some(entry) => shared.directory.tuple(&entry.key, 0),
+                    None => self.last_no_source.clone()?,
+                };
+                let usage = entry.map(|entry| usage(entry.used, entry.time_wait, entry.capacity));
+                let failure = Failure { cause, tuple, usage, process: None, local_port: None, suppressed };
+                Some(EventKind::Failure(failure))
+            })
+            .collect()
+    }
+}
+
+/// A crossing that no connection of this moment made: sockets from before the start, TIME_WAIT, or
+/// a range that was changed.
+fn quiet_crossing(
+    memory: &mut Memory,
+    slot: u32,
+    entry: &TupleEntry,
+    now: Duration,
+    shared: &Shared,
+) -> Option<EventKind> {
+    let level = entry.thresholds.level(entry.used);
+    let kind = if level > memory.level() && level as u32 > entry.level {
+        memory.told = Some((level, now));
+        alert_kind(level)
+    } else if memory.level() > Level::Ok
+        && entry.level > 0
+        && entry.used < entry.thresholds.recovered.cast_signed()
+    {
+        memory.told = None;
+        AlertKind::Recovered
+    } else {
+        return None;
+    };
+    shared.table.set_level(slot, memory.level());
+    let usage = usage(entry.used, entry.time_wait, entry.capacity);
+    Some(EventKind::Alert(Alert {
+        kind,
+        tuple: shared.directory.tuple(&entry.key, 0),
+        usage,
+        forecast: memory.history.forecast(usage.headroom()),
+        process: None,
+    }))
+}
+
+/// The entries that hold a tuple.
+pub(super) fn entries(shared: &Shared, stats: &Stats) -> Vec<(Life, TupleEntry)> {
+    let slots = 0..u32::try_from(stats.tuple_high_water).unwrap_or(u32::MAX);
+    slots
+        .filter_map(|slot| Some((slot, shared.table.entry(slot)?)))
+        .filter(|(_, entry)| entry.created_ns != 0)
+        .map(|(slot, entry)| ((slot, entry.created_ns), entry))
+        .collect()
+}
+
+/// The life that a record speaks of.
+fn life(record: &Record, shared: &Shared) -> Life {
+    let entry = shared.table.entry(record.tuple).filter(|entry| entry.key == record.key);
+    (record.tuple, entry.map_or(0, |entry| entry.created_ns))
+}
+
+const fn alert_kind(level: Level) -> AlertKind {
+    match level {
+        Level::Critical => AlertKind::Critical,
+        Level::Ok | Level::Warning => AlertKind::Warning,
+    }
+}
+
+/// The process of a record; none where it happened in nobody's name.
+fn process(record: &Record) -> Option<Process> {
+    if record.pid == 0 {
+        return None;
+    }
+    let end = record.comm.iter().position(|byte| *byte == 0).unwrap_or(record.comm.len());
+    let Membership { cgroup, container } = membership(record.pid);
+    Some(Process {
+        pid: record.pid,
+        comm: String::from_utf8_lossy(&record.comm[..end]).into_owned(),
+        uid: record.uid,
+        cgroup,
+        container,
+    })
+}
