@@ -4,5 +4,6 @@
 //! the model's work.
 
 pub mod btf;
+pub mod host;
 pub mod offsets;
 pub mod symbols;
