@@ -6,4 +6,5 @@
 pub mod btf;
 pub mod host;
 pub mod offsets;
+pub mod proc;
 pub mod symbols;
