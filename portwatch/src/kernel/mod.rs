@@ -5,6 +5,7 @@
 
 pub mod btf;
 pub mod host;
+pub mod netns;
 pub mod offsets;
 pub mod proc;
 pub mod symbols;
