@@ -9,3 +9,4 @@ pub mod netns;
 pub mod offsets;
 pub mod proc;
 pub mod symbols;
+pub mod sysctl;
