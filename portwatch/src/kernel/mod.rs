@@ -8,5 +8,6 @@ pub mod host;
 pub mod netns;
 pub mod offsets;
 pub mod proc;
+pub mod sock_diag;
 pub mod symbols;
 pub mod sysctl;
