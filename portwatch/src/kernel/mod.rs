@@ -4,5 +4,10 @@
 //! the model's work.
 
 pub mod btf;
+pub mod host;
+pub mod netns;
 pub mod offsets;
+pub mod proc;
+pub mod sock_diag;
 pub mod symbols;
+pub mod sysctl;

@@ -1,5 +1,6 @@
 //! What portwatch knows and concludes: plain values and pure functions, no input or output.
 
+pub mod container;
 pub mod event;
 pub mod namespace;
 pub mod tuple;

@@ -1,0 +1,103 @@
+//! What this kernel and these privileges allow: the facts that `doctor` shows.
+
+mod capability;
+
+use std::{fs, path::Path};
+
+pub use capability::{Capabilities, Capability};
+use rustix::process::{Resource, getrlimit};
+
+/// Facts about the machine and this process. What the kernel doesn't tell is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// Kernel release, as uname(2) has it.
+    pub release: String,
+    /// Lockdown mode (`none`, `integrity`, `confidentiality`); none where the kernel has no
+    /// lockdown or securityfs is not mounted.
+    pub lockdown: Option<String>,
+    /// Effective capabilities of this process.
+    pub capabilities: Capabilities,
+    /// `kernel.unprivileged_bpf_disabled`.
+    pub unprivileged_bpf_disabled: Option<i32>,
+    /// `kernel.perf_event_paranoid`.
+    pub perf_event_paranoid: Option<i32>,
+    /// `kernel.kptr_restrict`.
+    pub kptr_restrict: Option<i32>,
+    /// `kernel.bpf_stats_enabled`.
+    pub bpf_stats_enabled: Option<i32>,
+    /// Soft limit of locked memory, bytes; none for no limit. Maps count against it up to 5.10.
+    pub memlock: Option<u64>,
+}
+
+impl Host {
+    /// Reads all of it.
+    #[must_use]
+    pub fn read() -> Self {
+        let kernel = |name: &str| number(format!("/proc/sys/kernel/{name}"));
+        Self {
+            release: kernel_release(),
+            lockdown: fs::read_to_string("/sys/kernel/security/lockdown")
+                .ok()
+                .and_then(|text| lockdown_mode(&text)),
+            capabilities: Capabilities::effective(),
+            unprivileged_bpf_disabled: kernel("unprivileged_bpf_disabled"),
+            perf_event_paranoid: kernel("perf_event_paranoid"),
+            kptr_restrict: kernel("kptr_restrict"),
+            bpf_stats_enabled: kernel("bpf_stats_enabled"),
+            memlock: getrlimit(Resource::Memlock).current,
+        }
+    }
+}
+
+/// Kernel release, as uname(2) has it.
+#[must_use]
+pub fn kernel_release() -> String {
+    let name = rustix::system::uname();
+    name.release().to_string_lossy().into_owned()
+}
+
+/// Number of the system call connect(2) on this architecture.
+#[must_use]
+pub const fn connect_syscall() -> u32 {
+    libc::SYS_connect as u32
+}
+
+/// The mode in brackets: `none [integrity] confidentiality`.
+fn lockdown_mode(text: &str) -> Option<String> {
+    let (mode, _) = text.split_once('[')?.1.split_once(']')?;
+    Some(mode.to_owned())
+}
+
+fn number(path: impl AsRef<Path>) -> Option<i32> {
+    fs::read_to_string(path).ok()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Capability, Host, lockdown_mode};
+
+    #[test]
+    fn reads_this_machine() {
+        let host = Host::read();
+        let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+        assert_eq!(host.release, release.trim());
+        assert!(host.perf_event_paranoid.is_some() && host.kptr_restrict.is_some());
+        if rustix::process::geteuid().is_root() {
+            assert!(host.capabilities.has(Capability::Bpf));
+        }
+    }
+
+    #[test]
+    fn the_lockdown_mode_is_the_one_in_brackets() {
+        let mode = lockdown_mode;
+        assert_eq!(
+            mode("none [integrity] confidentiality\n"),
+            Some("integrity".to_owned())
+        );
+        assert_eq!(
+            mode("[none] integrity confidentiality\n"),
+            Some("none".to_owned())
+        );
+        assert_eq!(mode("none"), None);
+    }
+}
