@@ -5,11 +5,10 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 #[repr(C)]
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable)]
 pub struct Tracked {
-    /// When the socket entered the set, nanoseconds of `CLOCK_MONOTONIC`.
-    pub since_ns: u64,
     /// Slot of its tuple in the array `TUPLES`.
     pub tuple: u32,
-    /// Generation of the last walk that saw this socket in the kernel's own list.
+    /// Generation (`Control::generation`) in which the socket entered the set, or of the last walk
+    /// that saw it in the kernel's own list.
     pub generation: u32,
     /// `tcp_sock.write_seq` when the attempt began: still the same at the end means that no SYN
     /// was ever built, so that the port search is what failed.
@@ -27,9 +26,8 @@ impl Tracked {
     /// An autobound socket whose local port is known.
     #[inline(always)]
     #[must_use]
-    pub const fn new(local_port: u16, phase: Phase, since_ns: u64) -> Self {
+    pub const fn new(local_port: u16, phase: Phase) -> Self {
         Self {
-            since_ns,
             tuple: 0,
             generation: 0,
             write_seq: 0,

@@ -4,6 +4,8 @@ use crate::TupleKey;
 
 /// One tuple's counters, an element of the memory-mapped array `TUPLES`.
 ///
+/// Two cache lines: what identifies the tuple, then what every connection changes.
+///
 /// The kernel side changes counters by atomic addition only. A reader can see `used`, `time_wait`
 /// and `bound` for an instant below zero: a socket's delete on one CPU may be counted before its
 /// insert on another.
@@ -14,14 +16,14 @@ pub struct TupleEntry {
     pub key: TupleKey,
     /// When the slot was taken, nanoseconds of `CLOCK_MONOTONIC`; 0 is a slot never used.
     pub created_ns: u64,
+    /// Start of the current window of the event rate limit, `CLOCK_MONOTONIC`.
+    pub window_ns: u64,
     /// Autobound connection attempts that entered the set, failed ones included.
     pub opened: u64,
     /// Attempts whose port search found nothing.
     pub exhausted: u64,
     /// Attempts from an explicitly bound port whose 4-tuple was taken.
     pub conflict: u64,
-    /// Start of the current window of the event rate limit, `CLOCK_MONOTONIC`.
-    pub window_ns: u64,
     /// Ports held by autobound connections: live ones and TIME_WAIT.
     pub used: i32,
     /// The part of `used` held by TIME_WAIT mini-sockets (FIN_WAIT2 ones included).

@@ -12,7 +12,7 @@ use crate::{
     atomic::{add_i32, increment_u64},
     emit,
     kernel::Located,
-    maps::{SOCKETS, TUPLES, count},
+    maps::{CONTROL, SOCKETS, TUPLES, count},
     slots,
 };
 
@@ -32,6 +32,7 @@ pub fn enter(socket: u64, located: &Located, mut tracked: Tracked) -> Option<Tup
     let slot = slots::of(located)?;
     let entry = TUPLES.get_ptr_mut(slot)?;
     tracked.tuple = slot;
+    tracked.generation = CONTROL.get(0)?.generation;
     match SOCKETS.insert(&socket, &tracked, u64::from(BPF_NOEXIST)) {
         Ok(()) => {}
         Err(error) if error == -EEXIST => return None,

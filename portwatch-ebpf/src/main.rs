@@ -114,10 +114,10 @@ pub fn netns_reserved(ctx: RawTracePointContext) -> i32 {
     0
 }
 
-/// Run on demand. Arguments: a socket's address, the walk's generation, when the walk began.
+/// Run on demand. Arguments: a socket's address, the generation that it was last seen in.
 #[raw_tracepoint(tracepoint = "sys_enter")]
 pub fn sweep_drop(ctx: RawTracePointContext) -> i32 {
-    hooks::on_demand::sweep_drop(ctx.arg(0), ctx.arg::<u64>(1) as u32, ctx.arg(2));
+    hooks::on_demand::sweep_drop(ctx.arg(0), ctx.arg::<u64>(1) as u32);
     0
 }
 

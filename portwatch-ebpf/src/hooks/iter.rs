@@ -8,7 +8,7 @@ use portwatch_common::{Census, Phase, Tracked};
 
 use crate::{
     accounting::{enter, leave},
-    kernel::{Located, TimeWait, autobound, locate, now, read, state, time_wait_armed},
+    kernel::{Located, TimeWait, autobound, locate, read, state, time_wait_armed},
     maps::{CENSUS, CONTROL, SOCKETS, count},
     settings::offset,
 };
@@ -81,8 +81,7 @@ pub fn track(sk: *const c_void) {
         return;
     };
     let time_wait = matches!(connection.phase, Phase::TimeWait);
-    let mut tracked = Tracked::new(connection.local_port, connection.phase, now());
-    tracked.generation = control.generation;
+    let tracked = Tracked::new(connection.local_port, connection.phase);
     if enter(socket, &connection.located, tracked).is_none() {
         return;
     }

@@ -108,13 +108,12 @@ pub fn netns_reserved(net: u64) {
     }
 }
 
-/// Drops a socket that the walk of this generation did not see although it was in the set before
-/// the walk began: its end was missed.
+/// Drops a socket that no walk has seen since `generation`: its end was missed. The user side has
+/// looked before; this looks again, because the address may hold another socket by now.
 #[inline(always)]
-pub fn sweep_drop(socket: u64, generation: u32, began_ns: u64) {
+pub fn sweep_drop(socket: u64, generation: u32) {
     // SAFETY: read at once.
-    let stale = unsafe { SOCKETS.get(&socket) }
-        .is_some_and(|tracked| tracked.generation != generation && tracked.since_ns < began_ns);
+    let stale = unsafe { SOCKETS.get(&socket) }.is_some_and(|it| it.generation == generation);
     if stale && leave(socket).is_some() {
         count!(sweep_dropped);
     }

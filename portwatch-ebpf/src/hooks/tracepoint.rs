@@ -50,7 +50,6 @@ fn connecting(sk: *const c_void) {
             Class::Bound
         };
         let tracked = Tracked {
-            since_ns: now(),
             tuple: 0,
             generation: 0,
             write_seq: read(tcp, offset!(tcp_sock_write_seq)),
@@ -99,7 +98,7 @@ fn heal(sk: *const c_void, port: u16) {
             return;
         }
         let Some(located) = locate(sk) else { return };
-        if enter(sk as u64, &located, Tracked::new(port, Phase::Live, now())).is_some() {
+        if enter(sk as u64, &located, Tracked::new(port, Phase::Live)).is_some() {
             count!(healed);
         }
     }
@@ -156,7 +155,7 @@ pub fn timer_start(timer: *const c_void) {
     enter(
         address,
         &located,
-        Tracked::new(mini.local_port(), Phase::TimeWait, now()),
+        Tracked::new(mini.local_port(), Phase::TimeWait),
     );
 }
 

@@ -35,7 +35,10 @@ impl Plan {
         let (time_wait, tw_timer_handler) = match (options.time_wait, handler) {
             (_, Ok(address)) => (TimeWait::Events, address),
             (Some(TimeWait::Events), Err(reason)) => {
-                return Err(TracerError::Refused { what: "--time-wait events".into(), reason });
+                return Err(TracerError::Refused {
+                    what: "--time-wait events".into(),
+                    reason,
+                });
             }
             (_, Err(reason)) => {
                 blind_spots.push(format!("TIME_WAIT between two sweeps ({reason})"));

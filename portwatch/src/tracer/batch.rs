@@ -32,10 +32,7 @@ struct Attributes {
 ///
 /// # Errors
 /// When the kernel refuses a call.
-pub(super) fn for_each<K, V>(
-    map: impl AsFd,
-    mut each: impl FnMut(K, V),
-) -> io::Result<()>
+pub(super) fn for_each<K, V>(map: impl AsFd, mut each: impl FnMut(K, V)) -> io::Result<()>
 where
     K: FromBytes + IntoBytes + Copy,
     V: FromBytes + IntoBytes + Copy,
@@ -50,7 +47,11 @@ where
         keys.resize(chunk, K::new_zeroed());
         values.resize(chunk, V::new_zeroed());
         let mut attributes = Attributes {
-            in_batch: if first { 0 } else { (&raw const cursor).addr() as u64 },
+            in_batch: if first {
+                0
+            } else {
+                (&raw const cursor).addr() as u64
+            },
             out_batch: (&raw mut next).addr() as u64,
             keys: keys.as_mut_ptr().expose_provenance() as u64,
             values: values.as_mut_ptr().expose_provenance() as u64,

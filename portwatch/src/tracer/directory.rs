@@ -37,7 +37,11 @@ impl Directory {
         let netns = self.read(|known| known.get(&key.netns).map(|namespace| namespace.id.clone()));
         let local = address(key.local_bytes());
         Tuple {
-            netns: netns.unwrap_or(NetnsId { name: None, inum, cookie: key.netns }),
+            netns: netns.unwrap_or(NetnsId {
+                name: None,
+                inum,
+                cookie: key.netns,
+            }),
             bound_dev: key.bound_dev,
             local_ip: (!local.is_unspecified()).then_some(local),
             peer_ip: address(key.peer_bytes()),

@@ -2,16 +2,15 @@ use std::{error::Error, io};
 
 use aya::programs::ProgramError;
 
-use crate::kernel::{
-    btf::{BtfError},
-    offsets::OffsetsError,
-};
+use crate::kernel::{btf::BtfError, offsets::OffsetsError};
 
 /// Why a tracer can't run, in the distinctions that an exit code makes.
 #[derive(Debug, thiserror::Error)]
 pub enum TracerError {
     /// The process may not load BPF programs.
-    #[error("{what}: permission denied; run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN")]
+    #[error(
+        "{what}: permission denied; run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN"
+    )]
     Privileges {
         /// What was refused.
         what: String,
@@ -45,7 +44,11 @@ impl TracerError {
     /// leaves a log behind.
     pub(super) fn from_aya(what: &str, error: &(dyn Error + 'static)) -> Self {
         let what = what.to_owned();
-        if let Some(ProgramError::LoadError { io_error, verifier_log }) = error.downcast_ref() {
+        if let Some(ProgramError::LoadError {
+            io_error,
+            verifier_log,
+        }) = error.downcast_ref()
+        {
             let log = verifier_log.to_string();
             let log = log.trim();
             if log.is_empty() && io_error.kind() == io::ErrorKind::PermissionDenied {
@@ -53,7 +56,10 @@ impl TracerError {
             }
             let tail: Vec<&str> = log.lines().rev().take(LOG_LINES).collect();
             let tail = tail.into_iter().rev().collect::<Vec<_>>().join("\n  ");
-            return Self::Refused { what, reason: format!("{io_error}\n  {tail}") };
+            return Self::Refused {
+                what,
+                reason: format!("{io_error}\n  {tail}"),
+            };
         }
         let mut cause: Option<&(dyn Error + 'static)> = Some(error);
         while let Some(current) = cause {
@@ -64,7 +70,10 @@ impl TracerError {
             }
             cause = current.source();
         }
-        Self::Refused { what, reason: chain(error) }
+        Self::Refused {
+            what,
+            reason: chain(error),
+        }
     }
 }
 

@@ -16,7 +16,6 @@ use tokio::sync::{mpsc as async_mpsc, oneshot};
 
 use super::{
     Sweeps, TracerError,
-    clock::monotonic_ns,
     directory::Directory,
     netns::{self, Found},
     object::Object,
@@ -34,7 +33,8 @@ use crate::{
 /// Time between two looks at the namespaces and the slots.
 const ROUND: Duration = Duration::from_secs(1);
 
-const NO_WAY_IN: &str = "no process, name or descriptor leads there: its sockets from before the start are not counted";
+const NO_WAY_IN: &str =
+    "no process, name or descriptor leads there: its sockets from before the start are not counted";
 
 /// What is known of a namespace beyond the kernel's list.
 pub(super) struct Known {
@@ -74,12 +74,18 @@ impl Keeper {
     ///
     /// # Errors
     /// When the system has no thread left.
-    pub fn start(work: Work, reports: async_mpsc::UnboundedSender<Report>) -> std::io::Result<Self> {
+    pub fn start(
+        work: Work,
+        reports: async_mpsc::UnboundedSender<Report>,
+    ) -> std::io::Result<Self> {
         let (requests, inbox) = mpsc::channel();
         let thread = std::thread::Builder::new()
             .name("keeper".into())
             .spawn(move || work.run(&inbox, &reports))?;
-        Ok(Self { requests: Some(requests), thread: Some(thread) })
+        Ok(Self {
+            requests: Some(requests),
+            thread: Some(thread),
+        })
     }
 
     /// Has the namespaces looked at now. The receiver hears when that is done.
@@ -119,7 +125,11 @@ pub(super) struct Work {
 }
 
 impl Work {
-    fn run(mut self, inbox: &mpsc::Receiver<Request>, reports: &async_mpsc::UnboundedSender<Report>) {
+    fn run(
+        mut self,
+        inbox: &mpsc::Receiver<Request>,
+        reports: &async_mpsc::UnboundedSender<Report>,
+    ) {
         let tell = |result: Result<(), TracerError>| {
             if let Err(error) = result {
                 let _ = reports.send(Report::Degraded(error.to_string()));
@@ -128,14 +138,18 @@ impl Work {
         let mut next_round = Instant::now() + ROUND;
         let mut next_sweep = Instant::now() + self.sweep_interval;
         loop {
-            let wait = next_round.min(next_sweep).saturating_duration_since(Instant::now());
+            let wait = next_round
+                .min(next_sweep)
+                .saturating_duration_since(Instant::now());
             match inbox.recv_timeout(wait) {
                 Ok(Request::Refresh(done)) => {
                     // One look answers everybody who asked before it.
                     let mut waiting = vec![done];
                     waiting.extend(inbox.try_iter().map(|Request::Refresh(done)| done));
                     tell(self.refresh());
-                    waiting.into_iter().for_each(|done| drop(done.send(())));
+                    for done in waiting {
+                        let _ = done.send(());
+                    }
                 }
                 Err(mpsc::RecvTimeoutError::Disconnected) => return,
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
@@ -163,20 +177,34 @@ impl Work {
     pub fn refresh(&mut self) -> Result<(), TracerError> {
         let list = netns::list(&mut self.object)?;
         let before = std::mem::take(&mut self.found);
-        self.found = list.into_iter().map(|found| (found.cookie, found)).collect();
+        self.found = list
+            .into_iter()
+            .map(|found| (found.cookie, found))
+            .collect();
         for (cookie, found) in &self.found {
             if before.get(cookie) != Some(found) {
-                let settings = NetnsSettings { inum: found.inum, capacity: found.capacity() };
+                let settings = NetnsSettings {
+                    inum: found.inum,
+                    capacity: found.capacity(),
+                };
                 self.settings
                     .insert(*cookie, Plain(settings), 0)
                     .map_err(|error| TracerError::from_aya("writing the map NETNS", &error))?;
             }
         }
-        for cookie in before.keys().filter(|cookie| !self.found.contains_key(cookie)) {
+        for cookie in before
+            .keys()
+            .filter(|cookie| !self.found.contains_key(cookie))
+        {
             let _ = self.settings.remove(cookie);
         }
-        self.known.retain(|cookie, _| self.found.contains_key(cookie));
-        if self.found.keys().any(|cookie| !self.known.contains_key(cookie)) {
+        self.known
+            .retain(|cookie, _| self.found.contains_key(cookie));
+        if self
+            .found
+            .keys()
+            .any(|cookie| !self.known.contains_key(cookie))
+        {
             self.discover();
         }
         self.apply_capacities();
@@ -189,8 +217,11 @@ impl Work {
     fn discover(&mut self) -> Discovery {
         let mut discovery = Discovery::new().unwrap_or_default();
         let Self { found, known, .. } = self;
-        let complete =
-            |discovery: &Discovery| found.values().all(|found| discovery.namespaces.contains_key(&found.inum));
+        let complete = |discovery: &Discovery| {
+            found
+                .values()
+                .all(|found| discovery.namespaces.contains_key(&found.inum))
+        };
         if !complete(&discovery) {
             // What no process lives in may still be held by a thread or by a descriptor.
             let _ = discovery.deepen();
@@ -198,14 +229,22 @@ impl Work {
         for (cookie, found) in found {
             let netns = discovery.namespaces.get(&found.inum);
             let name = netns.and_then(|netns| netns.name.clone());
-            known.insert(*cookie, Known { name, reachable: netns.is_some() });
+            known.insert(
+                *cookie,
+                Known {
+                    name,
+                    reachable: netns.is_some(),
+                },
+            );
         }
         discovery
     }
 
     /// Gives every tuple the capacity of its namespace: ranges change while containers run.
     fn apply_capacities(&self) {
-        let Shared { table, statistics, .. } = &*self.shared;
+        let Shared {
+            table, statistics, ..
+        } = &*self.shared;
         let (warning, critical) = self.permille;
         for slot in 0..statistics.read().tuple_high_water as u32 {
             let Some(entry) = table.entry(slot).filter(|entry| entry.created_ns != 0) else {
@@ -244,9 +283,16 @@ impl Work {
     }
 
     fn retire(&mut self, now: Instant) {
-        let Self { slots, shared, found, .. } = self;
+        let Self {
+            slots,
+            shared,
+            found,
+            ..
+        } = self;
         let high_water = shared.statistics.read().tuple_high_water as u32;
-        slots.retire(&shared.table, high_water, now, |cookie| !found.contains_key(&cookie));
+        slots.retire(&shared.table, high_water, now, |cookie| {
+            !found.contains_key(&cookie)
+        });
     }
 
     /// Walks over every namespace and puts into the set what is missing.
@@ -255,21 +301,33 @@ impl Work {
     /// When the set can't be written.
     pub fn walk(&mut self) -> Result<HashSet<u64>, TracerError> {
         let discovery = self.discover();
-        let Self { object, sweeper, found, .. } = self;
-        let namespaces = found.values().filter_map(|found| {
-            Some((found.cookie, discovery.namespaces.get(&found.inum)?))
-        });
-        sweeper.walk(object, namespaces, |cookie, error| log::warn!("namespace {cookie}: {error}"))
+        let Self {
+            object,
+            sweeper,
+            found,
+            ..
+        } = self;
+        let namespaces = found
+            .values()
+            .filter_map(|found| Some((found.cookie, discovery.namespaces.get(&found.inum)?)));
+        sweeper.walk(object, namespaces, |cookie, error| {
+            log::warn!("namespace {cookie}: {error}")
+        })
     }
 
     fn sweep(&mut self) -> Result<(), TracerError> {
         let began = Instant::now();
-        let began_ns = monotonic_ns();
         let before = self.shared.statistics.read();
         let walked = self.walk()?;
-        let Self { object, shared, sweeper, found, .. } = self;
+        let Self {
+            object,
+            shared,
+            sweeper,
+            found,
+            ..
+        } = self;
         let swept = |cookie: u64| walked.contains(&cookie) || !found.contains_key(&cookie);
-        sweeper.drop_stale(object, &shared.table, swept, began_ns)?;
+        sweeper.drop_stale(object, &shared.table, swept)?;
         sweeper.account(&before, &shared.statistics.read(), began.elapsed());
         Ok(())
     }

@@ -55,7 +55,13 @@ fn walk(object: &mut Object) -> Result<Option<Vec<NetnsRow>>, TracerError> {
     let (mut cursor, mut start) = (0, 0);
     for _ in 0..PAGES {
         object.run("netns_list", &[cursor, start])?;
-        let NetnsPage { cursor: next, start: began, count, broken, rows: page } = read(object, "NETNS_PAGE")?;
+        let NetnsPage {
+            cursor: next,
+            start: began,
+            count,
+            broken,
+            rows: page,
+        } = read(object, "NETNS_PAGE")?;
         if broken != 0 {
             return Ok(None);
         }
@@ -71,7 +77,10 @@ fn walk(object: &mut Object) -> Result<Option<Vec<NetnsRow>>, TracerError> {
 
 /// Counts the reserved ports. A namespace that has just gone has none.
 fn complete(object: &mut Object, row: NetnsRow) -> Result<Found, TracerError> {
-    let range = PortRange { low: row.low, high: row.high };
+    let range = PortRange {
+        low: row.low,
+        high: row.high,
+    };
     object.run("netns_reserved", &[row.net])?;
     let reserved: ReservedPorts = read(object, "RESERVED")?;
     let reserved = if reserved.net == row.net {
@@ -79,7 +88,12 @@ fn complete(object: &mut Object, row: NetnsRow) -> Result<Found, TracerError> {
     } else {
         0
     };
-    Ok(Found { cookie: row.cookie, inum: row.inum, range, reserved })
+    Ok(Found {
+        cookie: row.cookie,
+        inum: row.inum,
+        range,
+        reserved,
+    })
 }
 
 /// The one element of an array.
@@ -88,8 +102,9 @@ where
     T: zerocopy::FromBytes + zerocopy::IntoBytes + zerocopy::Immutable + Copy + 'static,
 {
     let map = object.map(name)?;
-    let array: Array<_, Plain<T>> =
-        map.try_into().map_err(|error| TracerError::from_aya(&format!("map {name}"), &error))?;
+    let array: Array<_, Plain<T>> = map
+        .try_into()
+        .map_err(|error| TracerError::from_aya(&format!("map {name}"), &error))?;
     let Plain(value) = array
         .get(&0, 0)
         .map_err(|error| TracerError::from_aya(&format!("reading map {name}"), &error))?;

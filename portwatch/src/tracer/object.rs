@@ -34,9 +34,13 @@ impl Object {
     ///
     /// # Errors
     /// [`TracerError`]: no or unfitting type information, no privileges, or a refusal.
-    pub fn new(purpose: &Purpose, options: &Options, tw_timer_handler: u64) -> Result<Self, TracerError> {
+    pub fn new(
+        purpose: &Purpose,
+        options: &Options,
+        tw_timer_handler: u64,
+    ) -> Result<Self, TracerError> {
         let kernel_btf = btf::Btf::from_kernel()?;
-        let offsets = offsets::resolve(&kernel_btf, &host::release())?;
+        let offsets = offsets::resolve(&kernel_btf, &host::kernel_release())?;
         drop(kernel_btf);
         check_copy(&offsets)?;
         let config = Config {
@@ -77,7 +81,9 @@ impl Object {
         &'a mut P: TryFrom<&'a mut Program, Error = ProgramError>,
     {
         let Self { ebpf, btf, .. } = self;
-        let program = ebpf.program_mut(name).ok_or_else(|| missing("program", name))?;
+        let program = ebpf
+            .program_mut(name)
+            .ok_or_else(|| missing("program", name))?;
         let program = <&mut P>::try_from(program)
             .map_err(|error| TracerError::from_aya(&format!("program {name}"), &error))?;
         Ok((program, btf))
@@ -96,8 +102,14 @@ impl Object {
     ///
     /// # Errors
     /// When the object does not hold it, or as another type.
-    pub fn take_map<M: TryFrom<Map, Error = aya::maps::MapError>>(&mut self, name: &str) -> Result<M, TracerError> {
-        let map = self.ebpf.take_map(name).ok_or_else(|| missing("map", name))?;
+    pub fn take_map<M: TryFrom<Map, Error = aya::maps::MapError>>(
+        &mut self,
+        name: &str,
+    ) -> Result<M, TracerError> {
+        let map = self
+            .ebpf
+            .take_map(name)
+            .ok_or_else(|| missing("map", name))?;
         M::try_from(map).map_err(|error| TracerError::from_aya(&format!("map {name}"), &error))
     }
 
@@ -119,7 +131,9 @@ impl Object {
     /// When the kernel refuses it.
     pub fn load_on_demand(&mut self, name: &str) -> Result<(), TracerError> {
         let (program, _) = self.program::<RawTracePoint>(name)?;
-        program.load().map_err(|error| TracerError::from_aya(&format!("loading {name}"), &error))
+        program
+            .load()
+            .map_err(|error| TracerError::from_aya(&format!("loading {name}"), &error))
     }
 
     /// Runs a program that is attached nowhere.
@@ -157,12 +171,19 @@ fn check_copy(offsets: &Offsets) -> Result<(), TracerError> {
         ("skc_daddr", offsets.sock_common_skc_daddr, 4),
         ("skc_num", offsets.sock_common_skc_num, 2),
         ("tw_substate", offsets.inet_timewait_sock_tw_substate, 1),
-        ("tw_connect_bind", if flag == NO_MEMBER { 0 } else { flag }, 1),
+        (
+            "tw_connect_bind",
+            if flag == NO_MEMBER { 0 } else { flag },
+            1,
+        ),
     ];
-    match members.iter().find(|(_, offset, size)| (offset + size) as usize > TIME_WAIT_COPY) {
+    match members
+        .iter()
+        .find(|(_, offset, size)| (offset + size) as usize > TIME_WAIT_COPY)
+    {
         None => Ok(()),
         Some((name, offset, _)) => Err(TracerError::Refused {
-            what: format!("kernel {}", host::release()),
+            what: format!("kernel {}", host::kernel_release()),
             reason: format!(
                 "inet_timewait_sock.{name} at {offset} lies beyond the {TIME_WAIT_COPY} bytes that portwatch reads"
             ),

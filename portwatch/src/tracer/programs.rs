@@ -1,6 +1,10 @@
 //! What the kernel counts about our own programs.
 
-use std::{collections::BTreeMap, fs, os::fd::{AsFd, AsRawFd}};
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::fd::{AsFd, AsRawFd},
+};
 
 /// Counters of one program, from `bpf_prog_show_fdinfo` (kernel/bpf/syscall.c).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,7 +27,13 @@ pub(super) fn counters(program: impl AsFd) -> ProgramCounters {
 fn parse(text: &str) -> ProgramCounters {
     let field = |name: &str| {
         text.lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':')?.trim().parse().ok())
+            .find_map(|line| {
+                line.strip_prefix(name)?
+                    .strip_prefix(':')?
+                    .trim()
+                    .parse()
+                    .ok()
+            })
             .unwrap_or(0)
     };
     ProgramCounters {
@@ -38,8 +48,15 @@ mod tests {
 
     #[test]
     fn reads_what_is_there() {
-        let text = "pos:\t0\nprog_id:\t7\nrun_cnt:\t12\nrecursion_misses:\t3\nverified_insns:\t451\n";
-        assert_eq!(parse(text), ProgramCounters { recursion_misses: 3, verified_insns: 451 });
+        let text =
+            "pos:\t0\nprog_id:\t7\nrun_cnt:\t12\nrecursion_misses:\t3\nverified_insns:\t451\n";
+        assert_eq!(
+            parse(text),
+            ProgramCounters {
+                recursion_misses: 3,
+                verified_insns: 451
+            }
+        );
         assert_eq!(parse("prog_id:\t7\n"), ProgramCounters::default());
     }
 }

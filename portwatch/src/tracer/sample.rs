@@ -8,7 +8,12 @@ use crate::model::{Forecast, TupleSample, Usage};
 /// How full a tuple is. Counters that are below zero for an instant are none.
 pub(super) fn usage(used: i32, time_wait: i32, capacity: u32) -> Usage {
     let ports = |count: i32| u32::try_from(count).unwrap_or(0);
-    Usage { used: ports(used), time_wait: ports(time_wait), reclaimable: None, capacity }
+    Usage {
+        used: ports(used),
+        time_wait: ports(time_wait),
+        reclaimable: None,
+        capacity,
+    }
 }
 
 /// A tuple at one moment.

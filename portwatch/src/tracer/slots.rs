@@ -1,6 +1,9 @@
 //! The slots of tuples: handed to the kernel side, and taken back when a tuple has gone quiet.
 
-use std::{collections::HashMap, time::{Duration, Instant}};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use aya::maps::{HashMap as BpfHashMap, MapData, Stack};
 use portwatch_common::{TupleEntry, TupleKey};
@@ -72,15 +75,25 @@ impl Slots {
                 self.quiet.remove(&slot);
                 continue;
             }
-            let quiet = self.quiet.entry(slot).or_insert(Quiet { since: now, opened: entry.opened });
+            let quiet = self.quiet.entry(slot).or_insert(Quiet {
+                since: now,
+                opened: entry.opened,
+            });
             if quiet.opened != entry.opened {
-                *quiet = Quiet { since: now, opened: entry.opened };
+                *quiet = Quiet {
+                    since: now,
+                    opened: entry.opened,
+                };
             }
-            let idle = if gone(entry.key.netns) { IDLE_IN_GONE } else { IDLE };
+            let idle = if gone(entry.key.netns) {
+                IDLE_IN_GONE
+            } else {
+                IDLE
+            };
             if now.duration_since(quiet.since) >= idle {
                 self.quiet.remove(&slot);
                 // A slot that waits for its last connections has no key, or another slot's.
-                if self.by_key.get(&Plain(entry.key), 0) == Ok(slot) {
+                if matches!(self.by_key.get(&Plain(entry.key), 0), Ok(held) if held == slot) {
                     let _ = self.by_key.remove(&Plain(entry.key));
                 }
                 self.leaving.push((slot, entry));
@@ -98,7 +111,9 @@ impl Slots {
         }
         wait_for_programs();
         for (slot, before) in std::mem::take(&mut self.leaving) {
-            let Some(entry) = table.entry(slot) else { continue };
+            let Some(entry) = table.entry(slot) else {
+                continue;
+            };
             if empty(&entry) && entry.opened == before.opened {
                 table.vacate(slot);
                 // A full stack can't be: the slot came from it.

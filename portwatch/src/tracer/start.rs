@@ -87,7 +87,11 @@ fn shared(object: &mut Object, options: &Options) -> Result<Shared, TracerError>
     let table = Table::map(data.fd().as_fd(), options.max_tuples)
         .map_err(|error| TracerError::from_io("mapping the counters", &error.into()))?;
     let statistics: PerCpuArray<MapData, _> = object.take_map("STATS")?;
-    Ok(Shared { table, directory: Directory::default(), statistics: Statistics(statistics) })
+    Ok(Shared {
+        table,
+        directory: Directory::default(),
+        statistics: Statistics(statistics),
+    })
 }
 
 /// A way to read the counters of the attached programs, which the keeper's thread owns.
@@ -99,12 +103,20 @@ fn program_counters(
     for name in plan.tracepoints() {
         let (program, _) = object.program::<aya::programs::BtfTracePoint>(name)?;
         let what = format!("program {name}");
-        let fd = program.fd().map_err(|error| TracerError::from_aya(&what, &error))?;
-        let fd = fd.as_fd().try_clone_to_owned().map_err(|error| TracerError::from_io(&what, &error))?;
+        let fd = program
+            .fd()
+            .map_err(|error| TracerError::from_aya(&what, &error))?;
+        let fd = fd
+            .as_fd()
+            .try_clone_to_owned()
+            .map_err(|error| TracerError::from_io(&what, &error))?;
         descriptors.push((name, fd));
     }
     Ok(Box::new(move || {
-        descriptors.iter().map(|(name, fd)| ((*name).to_owned(), counters(fd))).collect()
+        descriptors
+            .iter()
+            .map(|(name, fd)| ((*name).to_owned(), counters(fd)))
+            .collect()
     }))
 }
 
@@ -120,10 +132,13 @@ fn started(plan: &Plan, shared: &Shared) -> Started {
     worst_first(&mut tuples);
     Started {
         hooks: plan.hooks.name(),
-        kernel: host::release(),
+        kernel: host::kernel_release(),
         blind_spots: plan.blind_spots.clone(),
         namespaces: shared.directory.namespaces(),
-        sockets: tuples.iter().map(|sample| u64::from(sample.usage.used)).sum(),
+        sockets: tuples
+            .iter()
+            .map(|sample| u64::from(sample.usage.used))
+            .sum(),
         tuples,
     }
 }

@@ -78,7 +78,9 @@ impl Tracer {
 
     /// One record of the ring buffer.
     async fn record(&mut self, record: &Record) {
-        let Some(kind) = RecordKind::from_u32(record.kind) else { return };
+        let Some(kind) = RecordKind::from_u32(record.kind) else {
+            return;
+        };
         if kind == RecordKind::NewNetns && !self.shared.directory.knows(record.key.netns) {
             // Its next event should carry its name. If the look takes too long, it goes without.
             let _ = timeout(NAMING, self.keeper.refresh()).await;
@@ -128,7 +130,9 @@ async fn records(ring: &mut AsyncFd<RingBuf<MapData>>) -> std::io::Result<Vec<Re
 /// # Errors
 /// When the runtime refuses the descriptor.
 pub(super) fn ring_reader(ring: RingBuf<MapData>) -> std::io::Result<AsyncFd<RingBuf<MapData>>> {
-    AsyncFd::with_interest(ring, Interest::READABLE)
+    // SAFETY: the ring buffer owns its descriptor and neither closes nor replaces it.
+    let registered = unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) };
+    registered.map_err(Into::into)
 }
 
 /// Ticks that never hurry to make up for lost ones.

@@ -1,16 +1,11 @@
 //! Sweeps: walks that check the set against the kernel's own list, and mend it.
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::{collections::HashSet, time::Duration};
 
 use aya::maps::{Array, MapData};
 use portwatch_common::{Control, Phase, Stats, Tracked};
 
-use super::{
-    TimeWait, TracerError, batch, object::Object, pod::Plain, table::Table, walk::walk,
-};
+use super::{TimeWait, TracerError, batch, object::Object, pod::Plain, table::Table, walk::walk};
 use crate::kernel::netns::Netns;
 
 /// What the sweeps have found so far.
@@ -33,8 +28,6 @@ pub(super) struct Sweeper {
     control: Array<MapData, Plain<Control>>,
     time_wait: TimeWait,
     generation: u32,
-    /// Sockets that the last walk did not see, and since when they are in the set.
-    suspects: HashMap<u64, u64>,
     pub totals: Sweeps,
 }
 
@@ -49,7 +42,6 @@ impl Sweeper {
             control: object.take_map("CONTROL")?,
             time_wait,
             generation: 0,
-            suspects: HashMap::new(),
             totals: Sweeps::default(),
         })
     }
@@ -66,7 +58,10 @@ impl Sweeper {
         mut unreachable: impl FnMut(u64, TracerError),
     ) -> Result<HashSet<u64>, TracerError> {
         self.generation = self.generation.wrapping_add(1).max(1);
-        let control = Control { generation: self.generation, reserved: 0 };
+        let control = Control {
+            generation: self.generation,
+            reserved: 0,
+        };
         self.control
             .set(0, Plain(control), 0)
             .map_err(|error| TracerError::from_aya("writing the map CONTROL", &error))?;
@@ -82,10 +77,10 @@ impl Sweeper {
         Ok(walked)
     }
 
-    /// Drops from the set what the walk, which began at `began_ns`, did not see in the namespaces
-    /// `swept`: those walked, and those that do not exist any more.
+    /// Drops from the set what the walks did not see in the namespaces `swept`: those walked, and
+    /// those that do not exist any more.
     ///
-    /// A socket can be out of the walk's sight for good reasons: one that is still searching its
+    /// A socket can be out of a walk's sight for good reasons: one that is still searching its
     /// port is not in the kernel's list yet, and before 6.17 an iterator could skip a socket when
     /// others of its bucket went. So it takes two walks in a row; where TIME_WAIT is followed by
     /// sweeps alone, one is enough for its sockets.
@@ -97,34 +92,27 @@ impl Sweeper {
         object: &mut Object,
         table: &Table,
         swept: impl Fn(u64) -> bool,
-        began_ns: u64,
     ) -> Result<(), TracerError> {
-        let mut unseen: Vec<(u64, Tracked)> = Vec::new();
+        let mut stale: Vec<(u64, Tracked, bool)> = Vec::new();
         let mut sockets = 0;
         batch::for_each(self.sockets.fd(), |socket: u64, tracked: Tracked| {
             sockets += 1;
-            if tracked.generation != self.generation && tracked.since_ns < began_ns {
-                unseen.push((socket, tracked));
+            let by_sweep =
+                self.time_wait == TimeWait::Sweep && tracked.phase == Phase::TimeWait as u8;
+            let unseen = self.generation.wrapping_sub(tracked.generation);
+            if unseen > u32::from(!by_sweep) {
+                stale.push((socket, tracked, by_sweep));
             }
         })
         .map_err(|error| TracerError::from_io("reading the map SOCKETS", &error))?;
-        let mut suspects = HashMap::new();
-        for (socket, tracked) in unseen {
+        for (socket, tracked, by_sweep) in stale {
             let netns = table.entry(tracked.tuple).map(|entry| entry.key.netns);
-            if !netns.is_some_and(&swept) {
-                continue;
-            }
-            let by_sweep =
-                self.time_wait == TimeWait::Sweep && tracked.phase == Phase::TimeWait as u8;
-            if by_sweep || self.suspects.get(&socket) == Some(&tracked.since_ns) {
-                object.run("sweep_drop", &[socket, u64::from(self.generation), began_ns])?;
+            if netns.is_some_and(&swept) {
+                object.run("sweep_drop", &[socket, u64::from(tracked.generation)])?;
                 sockets -= 1;
                 self.totals.corrections += u64::from(!by_sweep);
-            } else {
-                suspects.insert(socket, tracked.since_ns);
             }
         }
-        self.suspects = suspects;
         self.totals.sockets = sockets;
         Ok(())
     }
@@ -133,7 +121,9 @@ impl Sweeper {
     pub fn account(&mut self, before: &Stats, after: &Stats, took: Duration) {
         let mut inserted = after.walk_inserted.wrapping_sub(before.walk_inserted);
         if self.time_wait == TimeWait::Events {
-            inserted += after.walk_inserted_time_wait.wrapping_sub(before.walk_inserted_time_wait);
+            inserted += after
+                .walk_inserted_time_wait
+                .wrapping_sub(before.walk_inserted_time_wait);
         }
         self.totals.corrections += inserted;
         self.totals.count += 1;

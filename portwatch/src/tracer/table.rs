@@ -66,10 +66,26 @@ impl Table {
     pub fn set_capacity(&self, slot: u32, capacity: u32, thresholds: Thresholds) {
         self.store(slot, std::mem::offset_of!(TupleEntry, capacity), capacity);
         let at = std::mem::offset_of!(TupleEntry, thresholds);
-        let Thresholds { warning, critical, recovered } = thresholds;
-        self.store(slot, at + std::mem::offset_of!(Thresholds, warning), warning);
-        self.store(slot, at + std::mem::offset_of!(Thresholds, critical), critical);
-        self.store(slot, at + std::mem::offset_of!(Thresholds, recovered), recovered);
+        let Thresholds {
+            warning,
+            critical,
+            recovered,
+        } = thresholds;
+        self.store(
+            slot,
+            at + std::mem::offset_of!(Thresholds, warning),
+            warning,
+        );
+        self.store(
+            slot,
+            at + std::mem::offset_of!(Thresholds, critical),
+            critical,
+        );
+        self.store(
+            slot,
+            at + std::mem::offset_of!(Thresholds, recovered),
+            recovered,
+        );
     }
 
     /// Notes the alert level that has been told.

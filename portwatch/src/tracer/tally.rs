@@ -104,7 +104,10 @@ impl Tally {
 
     /// An event of this moment.
     pub fn now(&self, kind: EventKind) -> Event {
-        Event { time: Timestamp::now(), kind }
+        Event {
+            time: Timestamp::now(),
+            kind,
+        }
     }
 
     /// What a record of the kernel side means; none when it has been told.
@@ -118,7 +121,10 @@ impl Tally {
             RecordKind::NoSourceAddress => self.no_source_address(record, shared)?,
             RecordKind::NewNetns => return None,
         };
-        Some(Event { time: wall(record.time_ns), kind })
+        Some(Event {
+            time: wall(record.time_ns),
+            kind,
+        })
     }
 
     fn rise(&mut self, record: &Record, level: Level, shared: &Shared) -> Option<EventKind> {
@@ -151,7 +157,9 @@ impl Tally {
         }
         memory.told = None;
         let usage = usage(record.used, record.time_wait, record.capacity);
-        memory.history.push(Duration::from_nanos(record.time_ns), usage.used);
+        memory
+            .history
+            .push(Duration::from_nanos(record.time_ns), usage.used);
         Some(EventKind::Alert(Alert {
             kind: AlertKind::Recovered,
             tuple: shared.directory.tuple(&record.key, record.netns_inum),
@@ -162,7 +170,9 @@ impl Tally {
     }
 
     fn failure(&mut self, record: &Record, cause: Cause, shared: &Shared) -> Option<EventKind> {
-        let suppressed = self.storm.event((life(record, shared), cause), record.total)?;
+        let suppressed = self
+            .storm
+            .event((life(record, shared), cause), record.total)?;
         let mut usage = usage(record.used, record.time_wait, record.capacity);
         if cause == Cause::Exhausted {
             // Attempts that are inside their own search at this moment are in the set, too.
@@ -181,7 +191,9 @@ impl Tally {
     fn no_source_address(&mut self, record: &Record, shared: &Shared) -> Option<EventKind> {
         // The record's own total is that of one CPU.
         let total = shared.statistics.read().no_source_address;
-        let suppressed = self.storm.event((NO_TUPLE, Cause::NoSourceAddress), total)?;
+        let suppressed = self
+            .storm
+            .event((NO_TUPLE, Cause::NoSourceAddress), total)?;
         let tuple = shared.directory.tuple(&record.key, record.netns_inum);
         self.last_no_source = Some(tuple.clone());
         Some(EventKind::Failure(Failure {
@@ -215,10 +227,20 @@ impl Tally {
         kinds.extend(self.owed(&entries, &stats, shared, false));
         let alive: HashSet<Life> = entries.iter().map(|(life, _)| *life).collect();
         self.memories.retain(|life, _| alive.contains(life));
-        self.storm.retain(|(life, _)| *life == NO_TUPLE || alive.contains(life));
+        self.storm
+            .retain(|(life, _)| *life == NO_TUPLE || alive.contains(life));
         let events = kinds.into_iter().map(|kind| self.now(kind)).collect();
         let (samples, opened) = samples.into_iter().unzip();
-        (events, Tick { samples, opened, sweeps: self.sweeps, stats, programs })
+        (
+            events,
+            Tick {
+                samples,
+                opened,
+                sweeps: self.sweeps,
+                stats,
+                programs,
+            },
+        )
     }
 
     /// Everything that is owed, at the end.
@@ -238,11 +260,18 @@ impl Tally {
         at_once: bool,
     ) -> Vec<EventKind> {
         let totals = entries.iter().flat_map(|(life, entry)| {
-            [((*life, Cause::Exhausted), entry.exhausted), ((*life, Cause::Conflict), entry.conflict)]
+            [
+                ((*life, Cause::Exhausted), entry.exhausted),
+                ((*life, Cause::Conflict), entry.conflict),
+            ]
         });
         let no_source = ((NO_TUPLE, Cause::NoSourceAddress), stats.no_source_address);
         let totals = totals.chain([no_source]);
-        let lines = if at_once { self.storm.settle(totals) } else { self.storm.residue(totals) };
+        let lines = if at_once {
+            self.storm.settle(totals)
+        } else {
+            self.storm.residue(totals)
+        };
         let by_life: HashMap<Life, &TupleEntry> =
             entries.iter().map(|(life, entry)| (*life, entry)).collect();
         lines
@@ -254,7 +283,14 @@ impl Tally {
                     None => self.last_no_source.clone()?,
                 };
                 let usage = entry.map(|entry| usage(entry.used, entry.time_wait, entry.capacity));
-                let failure = Failure { cause, tuple, usage, process: None, local_port: None, suppressed };
+                let failure = Failure {
+                    cause,
+                    tuple,
+                    usage,
+                    process: None,
+                    local_port: None,
+                    suppressed,
+                };
                 Some(EventKind::Failure(failure))
             })
             .collect()
@@ -306,7 +342,10 @@ pub(super) fn entries(shared: &Shared, stats: &Stats) -> Vec<(Life, TupleEntry)>
 
 /// The life that a record speaks of.
 fn life(record: &Record, shared: &Shared) -> Life {
-    let entry = shared.table.entry(record.tuple).filter(|entry| entry.key == record.key);
+    let entry = shared
+        .table
+        .entry(record.tuple)
+        .filter(|entry| entry.key == record.key);
     (record.tuple, entry.map_or(0, |entry| entry.created_ns))
 }
 
@@ -322,7 +361,11 @@ fn process(record: &Record) -> Option<Process> {
     if record.pid == 0 {
         return None;
     }
-    let end = record.comm.iter().position(|byte| *byte == 0).unwrap_or(record.comm.len());
+    let end = record
+        .comm
+        .iter()
+        .position(|byte| *byte == 0)
+        .unwrap_or(record.comm.len());
     let Membership { cgroup, container } = membership(record.pid);
     Some(Process {
         pid: record.pid,

@@ -42,7 +42,10 @@ fn drain(mut file: File) -> io::Result<()> {
             Ok(0) => return Ok(()),
             Ok(_) => {}
             Err(error)
-                if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                ) => {}
             Err(error) => return Err(error),
         }
     }
