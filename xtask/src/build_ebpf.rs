@@ -4,6 +4,7 @@ use std::{
     ffi::OsString,
     fs, io,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use anyhow::{Context, Result, bail};
@@ -26,63 +27,93 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> Result<()> {
-    let root = workspace::root();
-    let tools = Tools::ensure()?;
-    let object = compile(&tools, root)?;
-    let digest = format!(
-        "{}\n",
-        digest::of_sources(root).context("reading the sources")?
-    );
     if args.check {
-        compare(&root.join(OBJECT), &object)?;
-        compare(&root.join(DIGEST), digest.as_bytes())?;
-        println!(
-            "{OBJECT} is what its sources compile to ({} bytes)",
-            object.len()
-        );
-        return Ok(());
+        return check();
     }
+    let root = workspace::root();
+    let build = Build::new()?;
+    let object = build.object()?;
     write(&root.join(OBJECT), &object)?;
-    write(&root.join(DIGEST), digest.as_bytes())?;
+    write(&root.join(DIGEST), digest(root)?.as_bytes())?;
     println!("wrote {OBJECT}: {} bytes", object.len());
     Ok(())
 }
 
-/// Compiles and strips; the bytes of the object.
-fn compile(tools: &Tools, root: &Path) -> Result<Vec<u8>> {
-    let target_dir = workspace::target().join("ebpf");
-    // The sources of the dependencies have to be there before their directories can be remapped.
-    process::run(tools.cargo().args(["fetch", "--locked"]).current_dir(root))
-        .context("could not fetch the dependencies")?;
-    process::run(
-        tools
-            .cargo()
+/// Rebuilds the object and compares it with the committed one.
+///
+/// # Errors
+/// When they differ, or the kernel side does not compile.
+pub fn check() -> Result<()> {
+    let root = workspace::root();
+    let object = Build::new()?.object()?;
+    compare(&root.join(OBJECT), &object)?;
+    compare(&root.join(DIGEST), digest(root)?.as_bytes())?;
+    let size = object.len();
+    println!("{OBJECT} is what its sources compile to ({size} bytes)");
+    Ok(())
+}
+
+/// Lints the kernel side, which the workspace's own lint run leaves out: it compiles for BPF only.
+///
+/// # Errors
+/// When there are findings.
+pub fn lint() -> Result<()> {
+    let build = Build::new()?;
+    process::run(build.cargo("clippy")?.args(["--", "-D", "warnings"]))
+        .context("the kernel side has lint findings")
+}
+
+fn digest(root: &Path) -> Result<String> {
+    let digest = digest::of_sources(root).context("reading the kernel side's sources")?;
+    Ok(format!("{digest}\n"))
+}
+
+/// A build of the kernel side.
+struct Build {
+    tools: Tools,
+    target_dir: PathBuf,
+}
+
+impl Build {
+    fn new() -> Result<Self> {
+        let tools = Tools::ensure()?;
+        // Dependencies have to be unpacked before their directories can be remapped.
+        let mut fetch = tools.cargo();
+        fetch.args(["fetch", "--locked"]);
+        process::run(fetch.current_dir(workspace::root()))
+            .context("could not fetch the dependencies")?;
+        let target_dir = workspace::target().join("ebpf");
+        Ok(Self { tools, target_dir })
+    }
+
+    /// A subcommand of cargo that compiles for BPF.
+    fn cargo(&self, subcommand: &str) -> Result<Command> {
+        let root = workspace::root();
+        let mut cargo = self.tools.cargo();
+        cargo
             .args([
-                "build",
+                subcommand,
                 "--release",
                 "--locked",
                 "--package",
                 "portwatch-ebpf",
             ])
-            .args([
-                "--bin",
-                "portwatch",
-                "--target",
-                TARGET,
-                "-Z",
-                "build-std=core",
-            ])
-            .arg("--target-dir")
-            .arg(&target_dir)
+            .args(["--target", TARGET, "-Z", "build-std=core", "--target-dir"])
+            .arg(&self.target_dir)
             // -Z is refused without it on a stable compiler.
             .env("RUSTC_BOOTSTRAP", "1")
-            .env("CARGO_ENCODED_RUSTFLAGS", rustflags(tools, root)?)
-            .current_dir(root),
-    )
-    .context("the kernel side does not compile")?;
-    let linked = target_dir.join(TARGET).join("release/portwatch");
-    let linked = fs::read(&linked).with_context(|| format!("reading {}", linked.display()))?;
-    strip::debug_sections(&linked)
+            .env("CARGO_ENCODED_RUSTFLAGS", rustflags(&self.tools, root)?)
+            .current_dir(root);
+        Ok(cargo)
+    }
+
+    /// Compiles and strips; the bytes of the object.
+    fn object(&self) -> Result<Vec<u8>> {
+        process::run(&mut self.cargo("build")?).context("the kernel side does not compile")?;
+        let linked = self.target_dir.join(TARGET).join("release/portwatch");
+        let linked = fs::read(&linked).with_context(|| format!("reading {}", linked.display()))?;
+        strip::debug_sections(&linked)
+    }
 }
 
 /// The compiler's flags, separated by 0x1f: BTF, and paths that are the same on every machine,

@@ -7,8 +7,13 @@ use clap::{Parser, Subcommand};
 mod build_ebpf;
 mod digest;
 mod ebpf_tools;
+mod house;
+mod packages;
+mod privilege;
 mod process;
+mod run;
 mod strip;
+mod test;
 mod workspace;
 
 /// Builds, tests, demonstrates and measures portwatch.
@@ -21,11 +26,15 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Run(run::Args),
+    Test(test::Args),
     BuildEbpf(build_ebpf::Args),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Run(args) => run::run(args),
+        Command::Test(args) => test::run(args),
         Command::BuildEbpf(args) => build_ebpf::run(args),
     };
     match result {

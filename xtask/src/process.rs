@@ -38,7 +38,9 @@ pub fn stdout(command: &mut Command) -> Result<String> {
     Ok(text.trim_end().to_owned())
 }
 
-fn show(command: &Command) -> String {
+/// A command as one would type it.
+#[must_use]
+pub fn show(command: &Command) -> String {
     let mut shown = command.get_program().to_string_lossy().into_owned();
     for argument in command.get_args() {
         shown.push(' ');
