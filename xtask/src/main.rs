@@ -5,9 +5,13 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod build_ebpf;
+mod child;
+mod demo;
 mod digest;
 mod ebpf_tools;
 mod house;
+mod interrupt;
+mod netns;
 mod packages;
 mod privilege;
 mod process;
@@ -28,6 +32,7 @@ struct Cli {
 enum Command {
     Run(run::Args),
     Test(test::Args),
+    Demo(demo::Args),
     BuildEbpf(build_ebpf::Args),
 }
 
@@ -35,6 +40,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(args) => run::run(args),
         Command::Test(args) => test::run(args),
+        Command::Demo(args) => demo::run(args),
         Command::BuildEbpf(args) => build_ebpf::run(args),
     };
     match result {

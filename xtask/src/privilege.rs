@@ -1,8 +1,14 @@
 //! Becoming root, where a step needs it.
 
-use std::{env, path::Path, path::PathBuf, process::Command};
+use std::{
+    env,
+    ffi::OsString,
+    os::unix::process::CommandExt as _,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 /// True for root.
 #[must_use]
@@ -28,6 +34,15 @@ pub fn as_root(program: impl AsRef<Path>) -> Result<Command> {
     let mut sudo = Command::new("sudo");
     sudo.arg("--preserve-env").arg(program);
     Ok(sudo)
+}
+
+/// Starts this program once more, as root, in this one's place.
+///
+/// # Errors
+/// When that is not possible; it does not return otherwise.
+pub fn again_as_root(arguments: &[OsString]) -> Result<()> {
+    let program = env::current_exe().context("where this program is")?;
+    Err(as_root(program)?.args(arguments).exec()).context("could not start sudo")
 }
 
 /// Where a program is: in PATH, or where distributions put what an ordinary user's PATH lacks.
