@@ -1,0 +1,67 @@
+//! Programs that come from the system's packages.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    privilege::{as_root, find},
+    process,
+};
+
+/// A program and the Debian package that holds it.
+pub struct Program {
+    name: &'static str,
+    package: &'static str,
+}
+
+/// The load balancer whose outage the demo replays.
+pub const HAPROXY: Program = Program::new("haproxy", "haproxy");
+/// Makes network namespaces.
+pub const IP: Program = Program::new("ip", "iproute2");
+/// Lists sockets.
+pub const SS: Program = Program::new("ss", "iproute2");
+/// Traces by script; portwatch's peer in the benchmarks.
+pub const BPFTRACE: Program = Program::new("bpftrace", "bpftrace");
+/// Tells what the kernel has loaded.
+pub const BPFTOOL: Program = Program::new("bpftool", "bpftool");
+/// Unpacks the standard library's sources, where they come as an archive.
+pub const XZ: Program = Program::new("xz", "xz-utils");
+
+impl Program {
+    const fn new(name: &'static str, package: &'static str) -> Self {
+        Self { name, package }
+    }
+}
+
+/// Makes sure that the programs are there; installs their packages on Debian and its children.
+///
+/// # Errors
+/// When some are missing and can't be installed; names them.
+pub fn ensure(programs: &[Program]) -> Result<()> {
+    let mut missing: Vec<&str> = programs
+        .iter()
+        .filter(|program| find(program.name).is_none())
+        .map(|program| program.package)
+        .collect();
+    missing.dedup();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let list = missing.join(" ");
+    if !Path::new("/etc/debian_version").exists() {
+        bail!(
+            "these packages are missing, by their Debian names: {list}; install what your \
+             distribution calls them"
+        );
+    }
+    eprintln!("installing {list}");
+    let apt = |arguments: &[&str]| -> Result<()> {
+        let mut command = as_root("apt-get")?;
+        command.env("DEBIAN_FRONTEND", "noninteractive");
+        process::run(command.arg("-qq").args(arguments))
+    };
+    apt(&["update"])
+        .and_then(|()| apt(&[&["install", "-y", "--no-install-recommends"], &missing[..]].concat()))
+        .with_context(|| format!("could not install {list}"))
+}

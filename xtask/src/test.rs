@@ -1,0 +1,172 @@
+//! `cargo xtask test`: everything that has to hold before a change is taken.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::{build_ebpf, house, packages, privilege, process, workspace};
+
+/// Checks everything: formatting, lints, tests, documentation, the committed BPF object.
+///
+/// Installs what it needs from the system's packages and from crates.io. The tests load BPF
+/// programs and make network namespaces of their own: where this is not run by root, sudo starts
+/// the compiled tests (and nothing else).
+#[derive(clap::Args)]
+pub struct Args {
+    /// Only what needs neither root nor system packages: formatting, lints, unit tests, house rules
+    #[arg(long)]
+    quick: bool,
+}
+
+pub fn run(args: Args) -> Result<()> {
+    let mut steps = Steps::default();
+    let mut tally = Tally::default();
+    if !args.quick {
+        use packages::{BPFTOOL, BPFTRACE, HAPROXY, IP, SS, XZ};
+        steps.step("system packages", || {
+            packages::ensure(&[HAPROXY, IP, SS, BPFTRACE, BPFTOOL, XZ])
+        });
+    }
+    steps.step("formatting", || {
+        process::run(&mut cargo(&["fmt", "--all", "--check"]))
+    });
+    steps.step("house rules", || house::check(workspace::root()));
+    steps.step("lints", || {
+        process::run(&mut cargo(&[
+            "clippy",
+            "--locked",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ]))
+    });
+    if args.quick {
+        let unit = ["test", "--locked", "--no-fail-fast", "--lib", "--bins"];
+        steps.step("unit tests", || tests(&mut cargo(&unit), &mut tally));
+    } else {
+        steps.step("tests", || all_tests(&mut tally));
+        steps.step("documentation", || {
+            let mut doc = cargo(&["doc", "--locked", "--no-deps"]);
+            process::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
+        });
+        steps.step("the committed BPF object", || {
+            build_ebpf::lint()?;
+            build_ebpf::check()
+        });
+    }
+    steps.summary(&tally)
+}
+
+fn cargo(arguments: &[&str]) -> Command {
+    let mut command = Command::new(workspace::cargo());
+    command.args(arguments).current_dir(workspace::root());
+    command
+}
+
+/// Unit, integration and documentation tests, the compiled tests run by root.
+fn all_tests(tally: &mut Tally) -> Result<()> {
+    let mut command = cargo(&["test", "--locked", "--no-fail-fast"]);
+    if !privilege::is_root() {
+        println!("the tests load BPF programs: sudo starts them");
+        let sudo = privilege::as_root("env")?;
+        let runner = process::show(&sudo);
+        command.env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER", &runner);
+        command.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", &runner);
+    }
+    tests(&mut command, tally)
+}
+
+/// Runs cargo's tests, shows what they print, and adds up their results.
+fn tests(command: &mut Command, tally: &mut Tally) -> Result<()> {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("could not start cargo")?;
+    let output = child.stdout.take().context("no output to read")?;
+    for line in BufReader::new(output).lines() {
+        let line = line.context("reading the tests' output")?;
+        println!("{line}");
+        tally.add(&line);
+    }
+    let status = child.wait().context("waiting for cargo")?;
+    if !status.success() {
+        bail!("`{}` failed: {status}", process::show(command));
+    }
+    Ok(())
+}
+
+/// Sum of the tests' results.
+#[derive(Default)]
+struct Tally {
+    passed: u64,
+    failed: u64,
+}
+
+impl Tally {
+    /// Adds a line of the form `test result: ok. 3 passed; 0 failed; …`; other lines change nothing.
+    fn add(&mut self, line: &str) {
+        let Some(result) = line.strip_prefix("test result: ") else {
+            return;
+        };
+        let words: Vec<&str> = result.split([' ', ';']).collect();
+        for pair in words.windows(2) {
+            let count = pair[0].parse().unwrap_or(0);
+            match pair[1] {
+                "passed" => self.passed += count,
+                "failed" => self.failed += count,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The steps so far.
+#[derive(Default)]
+struct Steps(Vec<(&'static str, Duration, Result<()>)>);
+
+impl Steps {
+    /// Runs a step; a failure is remembered, and the following steps still run.
+    fn step(&mut self, name: &'static str, step: impl FnOnce() -> Result<()>) {
+        println!("\n== {name}");
+        let started = Instant::now();
+        let result = step();
+        if let Err(error) = &result {
+            println!("FAILED: {error:#}");
+        }
+        self.0.push((name, started.elapsed(), result));
+    }
+
+    fn summary(self, tally: &Tally) -> Result<()> {
+        println!("\n== summary");
+        let mut failed = 0;
+        for (name, time, result) in &self.0 {
+            let verdict = if result.is_ok() { "ok" } else { "FAILED" };
+            println!("{verdict:7} {name} ({:.1} s)", time.as_secs_f64());
+            failed += usize::from(result.is_err());
+        }
+        println!("{} passed, {} failed", tally.passed, tally.failed);
+        if failed > 0 {
+            bail!("{failed} of {} steps failed", self.0.len());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tally;
+
+    #[test]
+    fn results_are_added_up() {
+        let mut tally = Tally::default();
+        tally.add("test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out");
+        tally.add("test passed ... FAILED");
+        tally.add("test result: FAILED. 3 passed; 2 failed; 0 ignored; finished in 0.01s");
+        assert_eq!((tally.passed, tally.failed), (15, 2));
+    }
+}
