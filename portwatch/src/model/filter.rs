@@ -1,13 +1,13 @@
 use ipnet::IpNet;
 
-use super::{AlertKind, Event, EventKind, NetnsSelector, Process, Tuple};
+use super::{AlertKind, Event, EventKind, NetnsId, Process, Tuple};
 
 /// Which events and tuples the reader asked for. Within one list any match will do; every list
 /// that is not empty has to match.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// Network namespaces.
-    pub netns: Vec<NetnsSelector>,
+    pub netns: Vec<NetnsFilter>,
     /// Peer addresses.
     pub peers: Vec<IpNet>,
     /// Peer ports.
@@ -16,6 +16,26 @@ pub struct Filter {
     pub pids: Vec<u32>,
     /// Command names, as the kernel has them: at most 15 bytes.
     pub comms: Vec<String>,
+}
+
+/// A network namespace that the reader asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NetnsFilter {
+    /// By inode number.
+    Inum(u32),
+    /// By name: one that does not exist yet.
+    Name(String),
+}
+
+impl NetnsFilter {
+    /// Whether it is this one.
+    #[must_use]
+    pub fn matches(&self, netns: &NetnsId) -> bool {
+        match self {
+            Self::Inum(inum) => *inum == netns.inum,
+            Self::Name(name) => netns.name.as_deref() == Some(name),
+        }
+    }
 }
 
 impl Filter {
@@ -96,7 +116,7 @@ pub fn parse_comm(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Filter, parse_comm, parse_peer};
+    use super::{Filter, NetnsFilter, parse_comm, parse_peer};
     use crate::model::{
         AlertKind, Event, EventKind,
         testing::{alert, event, failure, process, tuple},
@@ -132,13 +152,18 @@ mod tests {
     }
 
     #[test]
-    fn namespaces_match_by_name() {
-        let of = |name: &str| Filter {
-            netns: vec![name.parse().unwrap()],
-            ..Filter::default()
+    fn namespaces_match_by_inode_number_or_name() {
+        let passes = |netns: NetnsFilter| {
+            let filter = Filter {
+                netns: vec![netns],
+                ..Filter::default()
+            };
+            filter.event(&warning(None))
         };
-        assert!(of("web1").event(&warning(None)));
-        assert!(!of("web2").event(&warning(None)));
+        assert!(passes(NetnsFilter::Inum(4_026_532_000)));
+        assert!(passes(NetnsFilter::Name("web1".to_owned())));
+        assert!(!passes(NetnsFilter::Inum(1)));
+        assert!(!passes(NetnsFilter::Name("web".to_owned())));
     }
 
     #[test]

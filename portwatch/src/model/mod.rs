@@ -1,31 +1,31 @@
 //! What portwatch knows and concludes: plain values and pure functions, no input or output.
 
-pub mod census;
+mod census;
 pub mod container;
-pub mod diagnosis;
-pub mod duration;
-pub mod event;
-pub mod filter;
-pub mod forecast;
-pub mod namespace;
-pub mod ratio;
-pub mod selector;
-pub mod size;
+mod diagnosis;
+mod duration;
+mod event;
+mod filter;
+mod forecast;
+mod namespace;
+mod ratio;
+mod size;
 pub mod state;
-pub mod storm;
+mod storm;
 #[cfg(test)]
 pub(crate) mod testing;
-pub mod tuple;
-pub mod verdict;
+mod tuple;
+mod verdict;
 
 pub use census::{Census, SocketRow};
 pub use diagnosis::{Check, Diagnosis, HookSetReport, Readiness, Status};
+pub use duration::parse_duration;
 pub use event::{Alert, AlertKind, Cause, Event, EventKind, Failure, Process, Started};
-pub use filter::Filter;
-pub use forecast::History;
+pub use filter::{Filter, NetnsFilter, parse_comm, parse_peer};
+pub use forecast::{History, since_birth};
 pub use namespace::{Namespace, NetnsId, PortRange};
 pub use ratio::{Ratio, Ratios};
-pub use selector::NetnsSelector;
+pub use size::parse_ring_size;
 pub use storm::Storm;
 pub use tuple::{Forecast, States, Tuple, TupleSample, Usage};
 pub use verdict::{CheckState, Verdict};
