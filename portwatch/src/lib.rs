@@ -6,4 +6,6 @@
 
 pub mod kernel;
 pub mod model;
+
+pub mod output;
 pub mod tracer;

@@ -1,10 +1,31 @@
 //! What portwatch knows and concludes: plain values and pure functions, no input or output.
 
+mod census;
 pub mod container;
-pub mod event;
-pub mod namespace;
-pub mod tuple;
+mod diagnosis;
+mod duration;
+mod event;
+mod filter;
+mod forecast;
+mod namespace;
+mod ratio;
+mod size;
+pub mod state;
+mod storm;
+#[cfg(test)]
+pub(crate) mod testing;
+mod tuple;
+mod verdict;
 
+pub use census::{Census, SocketRow};
+pub use diagnosis::{Check, Diagnosis, HookSetReport, Readiness, Status};
+pub use duration::parse_duration;
 pub use event::{Alert, AlertKind, Cause, Event, EventKind, Failure, Process, Started};
+pub use filter::{Filter, NetnsFilter, parse_comm, parse_peer};
+pub use forecast::{History, since_birth};
 pub use namespace::{Namespace, NetnsId, PortRange};
+pub use ratio::{Ratio, Ratios};
+pub use size::parse_ring_size;
+pub use storm::Storm;
 pub use tuple::{Forecast, States, Tuple, TupleSample, Usage};
+pub use verdict::{CheckState, Verdict};

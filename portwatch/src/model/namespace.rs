@@ -55,6 +55,12 @@ impl Namespace {
 }
 
 impl PortRange {
+    /// Whether the port lies in the range.
+    #[must_use]
+    pub fn contains(self, port: u16) -> bool {
+        (self.low..=self.high).contains(&port)
+    }
+
     /// Number of ports.
     #[must_use]
     pub fn len(self) -> u32 {

@@ -46,7 +46,9 @@ impl Usage {
         f64::from(self.busy()) / f64::from(self.capacity)
     }
 
-    fn busy(&self) -> u32 {
+    /// Ports that are in the way of a new connection: `used` minus what may be reused at once.
+    #[must_use]
+    pub fn busy(&self) -> u32 {
         self.used.saturating_sub(self.reclaimable.unwrap_or(0))
     }
 }

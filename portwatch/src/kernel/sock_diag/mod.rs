@@ -32,6 +32,8 @@ pub struct Socket {
     pub peer_ip: IpAddr,
     /// Peer port.
     pub peer_port: u16,
+    /// True for a mini-socket (`struct inet_timewait_sock`): TIME_WAIT, or FIN_WAIT2 of an orphan.
+    pub time_wait: bool,
     /// Interface index that the socket is bound to, 0 for none.
     pub bound_dev: u32,
     /// User id of the owner; 0 in TIME_WAIT, which has none.
@@ -45,6 +47,8 @@ pub struct Socket {
 pub enum Which {
     /// Those with a peer, TIME_WAIT included.
     Connections,
+    /// Listeners only; the kernel does not go over the connections for it.
+    Listeners,
     /// Listeners too.
     All,
 }

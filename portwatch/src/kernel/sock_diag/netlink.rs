@@ -58,6 +58,7 @@ impl Dump {
         set_socket_timeout(&fd, Timeout::Recv, Some(PATIENCE))?;
         let states = match which {
             Which::Connections => ALL_STATES & !(1 << LISTEN),
+            Which::Listeners => 1 << LISTEN,
             Which::All => ALL_STATES,
         };
         let request = Request {

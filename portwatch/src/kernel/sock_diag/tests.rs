@@ -52,6 +52,10 @@ fn lists_connections_of_both_families_and_listeners_on_request() {
             let listens = |s: &Socket| s.state == LISTEN && s.local_port == address.port();
             assert_eq!(list(Which::All).into_iter().filter(listens).count(), 1);
             assert!(!list(Which::Connections).iter().any(listens));
+            let listeners = list(Which::Listeners);
+            assert!(listeners.iter().all(|s| s.state == LISTEN));
+            assert_eq!(listeners.into_iter().filter(listens).count(), 1);
+            assert!(!socket.time_wait);
         }
     });
 }
@@ -70,6 +74,7 @@ fn shows_time_wait() {
             if let [socket] = sockets[..]
                 && socket.state == TIME_WAIT
             {
+                assert!(socket.time_wait);
                 return;
             }
             assert!(std::time::Instant::now() < deadline, "{sockets:?}");

@@ -10,6 +10,9 @@ use zerocopy::{
 
 use super::Socket;
 
+/// `idiag_timer` of a mini-socket (`inet_twsk_diag_fill`, 4.4 to 6.18).
+const TIMER_TIME_WAIT: u8 = 3;
+
 type Word = U32<NativeEndian>;
 type Half = U16<NativeEndian>;
 
@@ -80,6 +83,7 @@ impl Response {
             local_port: self.id.local_port.get(),
             peer_ip: address(self.id.peer),
             peer_port: self.id.peer_port.get(),
+            time_wait: self.timer == TIMER_TIME_WAIT,
             bound_dev: self.id.interface.get(),
             uid: self.uid.get(),
             inode: self.inode.get(),

@@ -1,0 +1,104 @@
+//! Values for the unit tests of this crate.
+
+use std::sync::Arc;
+
+use super::{
+    Alert, AlertKind, Cause, Event, EventKind, Failure, Forecast, Namespace, NetnsId, PortRange,
+    Process, Tuple, TupleSample, Usage,
+};
+
+pub(crate) fn netns() -> NetnsId {
+    NetnsId {
+        name: Some(Arc::from("web1")),
+        inum: 4_026_532_000,
+        cookie: 7,
+    }
+}
+
+pub(crate) fn namespace() -> Namespace {
+    Namespace {
+        id: netns(),
+        range: PortRange {
+            low: 40_000,
+            high: 40_499,
+        },
+        reserved: 0,
+        blocked: None,
+        tw_reuse: Some(2),
+        unreachable: None,
+    }
+}
+
+pub(crate) fn tuple(local: &str, peer: &str, peer_port: u16) -> Tuple {
+    Tuple {
+        netns: netns(),
+        bound_dev: 0,
+        local_ip: Some(local.parse().unwrap()),
+        peer_ip: peer.parse().unwrap(),
+        peer_port,
+    }
+}
+
+pub(crate) fn usage(used: u32, capacity: u32) -> Usage {
+    Usage {
+        used,
+        time_wait: 0,
+        reclaimable: None,
+        capacity,
+    }
+}
+
+pub(crate) fn sample(peer_port: u16, used: u32, capacity: u32) -> TupleSample {
+    TupleSample {
+        tuple: tuple("127.0.0.1", "127.0.0.1", peer_port),
+        usage: usage(used, capacity),
+        forecast: Forecast::default(),
+        exhausted: 0,
+        conflict: 0,
+        untracked: 0,
+        states: None,
+    }
+}
+
+pub(crate) fn process(pid: u32, comm: &str) -> Process {
+    Process {
+        pid,
+        comm: comm.to_owned(),
+        uid: 99,
+        cgroup: Some("/system.slice/haproxy.service".to_owned()),
+        container: None,
+    }
+}
+
+/// 412 of 500 ports, 31 more a second, by haproxy.
+pub(crate) fn alert(kind: AlertKind) -> Alert {
+    Alert {
+        kind,
+        tuple: tuple("127.0.0.1", "127.0.0.1", 8080),
+        usage: usage(412, 500),
+        forecast: Forecast {
+            rate: Some(31.0),
+            seconds_to_exhaustion: Some(88.0 / 31.0),
+        },
+        process: Some(process(812, "haproxy")),
+    }
+}
+
+/// One connect(2) of haproxy that found 500 of 500 ports in use.
+pub(crate) fn failure() -> Failure {
+    Failure {
+        cause: Cause::Exhausted,
+        tuple: tuple("127.0.0.1", "127.0.0.1", 8080),
+        usage: Some(usage(500, 500)),
+        process: Some(process(812, "haproxy")),
+        local_port: None,
+        suppressed: 0,
+    }
+}
+
+pub(crate) fn event(kind: EventKind) -> Event {
+    Event {
+        time: "2026-03-01T16:40:07.214512Z".parse().unwrap(),
+        kind,
+    }
+}

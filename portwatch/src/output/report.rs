@@ -1,0 +1,26 @@
+use jiff::Timestamp;
+
+use crate::model::{Namespace, Ratios, Verdict};
+
+/// Everything that `check` found.
+#[derive(Debug)]
+pub struct CheckReport<'a> {
+    /// When, wall clock.
+    pub time: Timestamp,
+    /// Kernel release.
+    pub kernel: &'a str,
+    /// Where the counts are from: `bpf` or `netlink`.
+    pub source: &'static str,
+    /// Hook set in use; none where the source needs no hooks.
+    pub hooks: Option<&'static str>,
+    /// Thresholds.
+    pub ratios: Ratios,
+    /// The namespaces looked at.
+    pub namespaces: &'a [Namespace],
+    /// Inode number of the namespace that portwatch ran in.
+    pub own_netns: u32,
+    /// What it amounts to.
+    pub verdict: Verdict<'a>,
+    /// What went wrong on the way, a sentence each, and did not spoil the rest.
+    pub warnings: &'a [String],
+}
