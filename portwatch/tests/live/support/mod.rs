@@ -1,0 +1,14 @@
+//! What the tests stand on: namespaces, traffic, the kernel's own list, and the program under test.
+
+pub mod bpf_objects;
+pub mod bystander;
+pub mod event;
+pub mod kernel_list;
+pub mod netns;
+pub mod process;
+pub mod server;
+pub mod socket;
+pub mod ticks;
+pub mod veth;
+pub mod wait;
+pub mod watcher;
