@@ -6,5 +6,9 @@
     reason = "a test fails by panicking"
 )]
 
+mod causes;
+mod fill;
 mod fixture;
+mod reuse;
+mod storm;
 mod support;

@@ -4,6 +4,7 @@ pub mod bpf_objects;
 pub mod bystander;
 pub mod event;
 pub mod kernel_list;
+pub mod marker;
 pub mod netns;
 pub mod process;
 pub mod server;

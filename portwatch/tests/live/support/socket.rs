@@ -70,6 +70,21 @@ pub fn errno<T>(result: &io::Result<T>) -> Option<Errno> {
     result.as_ref().err().and_then(Errno::from_io_error)
 }
 
+/// Opens connections until the one attempt that fails for want of a port.
+pub fn exhaust(family: Family, peer: SocketAddr) -> Vec<Socket> {
+    let mut open = Vec::new();
+    loop {
+        match family.connect(peer) {
+            Ok(socket) => open.push(socket),
+            Err(error) => {
+                assert_eq!(Errno::from_io_error(&error), Some(Errno::ADDRNOTAVAIL));
+                return open;
+            }
+        }
+        assert!(open.len() <= 1000, "the range has no end");
+    }
+}
+
 /// connect(2) to `AF_UNSPEC`: takes the connection down and leaves the socket to use again.
 pub fn disconnect(socket: &Socket) {
     // SAFETY: all zero is a valid sockaddr; its family, 0, is AF_UNSPEC.
