@@ -6,9 +6,14 @@
     reason = "a test fails by panicking"
 )]
 
+mod bad_use;
 mod causes;
+mod ending;
 mod fill;
 mod fixture;
+mod full_maps;
+mod namespaces;
 mod reuse;
+mod start;
 mod storm;
 mod support;

@@ -137,6 +137,13 @@ impl Netns {
         })
     }
 
+    /// Takes the name away, as `ip netns del` does: what is inside lives on while it is in use.
+    pub fn delete_name(&mut self) {
+        if let Some(name) = self.name.take() {
+            delete(&name);
+        }
+    }
+
     /// The ephemeral port range.
     pub fn set_range(&self, range: RangeInclusive<u16>) {
         let value = format!("{} {}", range.start(), range.end());
@@ -151,9 +158,7 @@ impl Netns {
 
 impl Drop for Netns {
     fn drop(&mut self) {
-        if let Some(name) = &self.name {
-            delete(name);
-        }
+        self.delete_name();
         if let Some(holder) = &mut self.holder {
             // Fails only for one that is gone already.
             let _ = holder.kill();
