@@ -6,11 +6,12 @@ use rustix::io::Errno;
 
 use crate::support::{
     bystander::Bystander,
+    crowd::{self, Crowd},
     kernel_list::{self, Count, Counts, SYN_SENT},
     netns::Netns,
     server::{FullListener, Server},
     socket::{self, Family},
-    veth, wait,
+    ss, veth, wait,
 };
 
 const RANGE: std::ops::RangeInclusive<u16> = 30_000..=30_009;
@@ -115,5 +116,24 @@ fn a_cable_carries_connections() {
     assert_eq!(
         client.local_addr().unwrap().as_socket().unwrap().ip(),
         veth::NEAR
+    );
+}
+
+#[test]
+fn a_crowd_is_as_large_as_it_says() {
+    let range = 30_000..=30_499;
+    let netns = Netns::named(range.clone());
+    let _crowd = Crowd::gather(&netns, 8080);
+    let counts = kernel_list::counts(&netns, &range);
+    assert!(
+        counts.values().all(|c| c.used as usize == crowd::PER_TUPLE),
+        "{counts:?}"
+    );
+    assert_eq!(counts.len() * crowd::PER_TUPLE, crowd::SIZE);
+    let states = ss::states(&netns, &range);
+    assert!(
+        states
+            .values()
+            .all(|s| s.values().sum::<u64>() as usize == crowd::PER_TUPLE)
     );
 }

@@ -6,13 +6,16 @@
     reason = "a test fails by panicking"
 )]
 
+mod agreement;
 mod bad_use;
 mod causes;
+mod check;
 mod ending;
 mod fill;
 mod fixture;
 mod full_maps;
 mod namespaces;
+mod quiet;
 mod reuse;
 mod start;
 mod storm;

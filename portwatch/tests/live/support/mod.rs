@@ -2,6 +2,8 @@
 
 pub mod bpf_objects;
 pub mod bystander;
+pub mod check;
+pub mod crowd;
 pub mod event;
 pub mod kernel_list;
 pub mod marker;
@@ -10,6 +12,7 @@ pub mod process;
 pub mod sandbox;
 pub mod server;
 pub mod socket;
+pub mod ss;
 pub mod ticks;
 pub mod traffic;
 pub mod veth;
