@@ -1,6 +1,6 @@
 //! The tests' own tools do what they promise, on this kernel, without portwatch.
 
-use std::{net::SocketAddr, path::Path};
+use std::{net::SocketAddr, path::Path, process::Command};
 
 use rustix::io::Errno;
 
@@ -9,6 +9,8 @@ use crate::support::{
     crowd::{self, Crowd},
     kernel_list::{self, Count, Counts, SYN_SENT},
     netns::Netns,
+    process::finish,
+    sandbox,
     server::{FullListener, Server},
     socket::{self, Family},
     ss, veth, wait,
@@ -136,4 +138,17 @@ fn a_crowd_is_as_large_as_it_says() {
             .values()
             .all(|s| s.values().sum::<u64>() as usize == crowd::PER_TUPLE)
     );
+}
+
+#[test]
+fn sandboxes_take_away_what_they_say() {
+    let btf = finish(sandbox::without_btf(
+        Command::new("ls").arg("/sys/kernel/btf"),
+    ));
+    assert_eq!((btf.code(), btf.stdout.as_str()), (0, ""));
+    let status = ["Seccomp:", "/proc/self/status"];
+    let seccomp = finish(sandbox::without_program_load(
+        Command::new("grep").args(status),
+    ));
+    assert_eq!(seccomp.stdout.trim(), "Seccomp:\t2");
 }

@@ -10,7 +10,6 @@ use std::{
 use super::netns::Netns;
 
 /// `TCP_*` of include/net/tcp_states.h.
-pub const ESTABLISHED: u8 = 1;
 pub const SYN_SENT: u8 = 2;
 pub const TIME_WAIT: u8 = 6;
 const LISTEN: u8 = 10;

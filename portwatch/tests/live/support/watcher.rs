@@ -83,11 +83,6 @@ impl Watcher {
         self.lines.events.lock().expect("not poisoned").clone()
     }
 
-    /// Events of one kind so far.
-    pub fn of_kind(&self, kind: &str) -> Vec<Event> {
-        self.events().into_iter().filter(|e| e.is(kind)).collect()
-    }
-
     /// Waits until the events so far satisfy `pick`.
     pub fn wait_for<T>(&self, what: &str, mut pick: impl FnMut(&[Event]) -> Option<T>) -> T {
         let deadline = Instant::now() + SOON;
