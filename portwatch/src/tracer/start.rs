@@ -51,6 +51,7 @@ impl Tracer {
             settings,
             found: HashMap::new(),
             known: HashMap::new(),
+            rounds: 0,
             permille: (options.warning_permille, options.critical_permille),
             sweep_interval: interval.unwrap_or(plan.time_wait.default_sweep_interval()),
         };
@@ -82,7 +83,7 @@ impl Tracer {
 }
 
 /// Maps the counters and takes the statistics.
-fn shared(object: &mut Object, options: &Options) -> Result<Shared, TracerError> {
+pub(super) fn shared(object: &mut Object, options: &Options) -> Result<Shared, TracerError> {
     let data = object.take_data("TUPLES")?;
     let table = Table::map(data.fd().as_fd(), options.max_tuples)
         .map_err(|error| TracerError::from_io("mapping the counters", &error.into()))?;

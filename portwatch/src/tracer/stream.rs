@@ -29,7 +29,7 @@ pub enum Update {
     /// Something happened.
     Event(Event),
     /// An interval went by.
-    Tick(Box<Tick>),
+    Tick(Tick),
 }
 
 /// A running tracer. Dropping it detaches every program; nothing stays behind.
@@ -93,7 +93,7 @@ impl Tracer {
         let programs = (self.programs)();
         let (events, tick) = self.tally.tick(&self.shared, programs);
         self.ready.extend(events.into_iter().map(Update::Event));
-        self.ready.push_back(Update::Tick(Box::new(tick)));
+        self.ready.push_back(Update::Tick(tick));
     }
 
     fn report(&mut self, report: Report) {
