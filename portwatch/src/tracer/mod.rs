@@ -6,6 +6,7 @@
 
 mod attach;
 mod batch;
+mod bpf_log;
 mod census;
 mod clock;
 mod directory;

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use super::{
     Options, Tracer, TracerError,
     attach::Plan,
+    bpf_log::BpfLog,
     directory::Directory,
     health::Health,
     keeper::{Keeper, Shared, Work},
@@ -55,6 +56,10 @@ impl Tracer {
             permille: (options.warning_permille, options.critical_permille),
             sweep_interval: interval.unwrap_or(plan.time_wait.default_sweep_interval()),
         };
+        let bpf_log = match options.bpf_log {
+            0 => None,
+            _ => Some(BpfLog::start(&mut work.object)?),
+        };
         // The namespaces first, so that a tuple that is seen at once has its capacity.
         work.refresh()?;
         plan.attach(&mut work.object)?;
@@ -78,6 +83,7 @@ impl Tracer {
             ticks: ticks(options.interval),
             ready: std::collections::VecDeque::new(),
             programs,
+            _bpf_log: bpf_log,
         })
     }
 }

@@ -12,6 +12,7 @@ use tokio::{
 use zerocopy::FromBytes;
 
 use super::{
+    bpf_log::BpfLog,
     keeper::{Keeper, Report, Shared},
     programs::Programs,
     tally::{Tally, Tick},
@@ -43,6 +44,7 @@ pub struct Tracer {
     pub(super) ticks: Interval,
     pub(super) ready: std::collections::VecDeque<Update>,
     pub(super) programs: Box<dyn Fn() -> Programs + Send>,
+    pub(super) _bpf_log: Option<BpfLog>,
 }
 
 impl Tracer {
