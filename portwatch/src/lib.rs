@@ -2,10 +2,13 @@
 //!
 //! Data flows one way: kernel hooks count into BPF maps, [`tracer`] reads them as typed events and
 //! samples, [`model`] (pure, no input or output) judges them, [`output`] writes them down.
-//! [`kernel`] reads the machine: type information, namespaces, sockets, processes.
+//! [`kernel`] reads the machine: type information, namespaces, sockets, processes. [`cli`] and
+//! [`commands`] are the program that stands on them.
 
+pub mod cli;
+pub mod commands;
+pub mod exit;
 pub mod kernel;
 pub mod model;
-
 pub mod output;
 pub mod tracer;

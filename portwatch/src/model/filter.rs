@@ -1,6 +1,6 @@
 use ipnet::IpNet;
 
-use super::{AlertKind, Event, EventKind, NetnsId, Process, Tuple};
+use super::{AlertKind, Event, EventKind, NetnsId, Process, Started, Tuple};
 
 /// Which events and tuples the reader asked for. Within one list any match will do; every list
 /// that is not empty has to match.
@@ -58,6 +58,15 @@ impl Filter {
                 self.tuple(&failure.tuple) && self.process(failure.process.as_ref(), true)
             }
         }
+    }
+
+    /// Leaves in the opening event only what the reader wants to see.
+    pub fn narrow(&self, started: &mut Started) {
+        started.tuples.retain(|sample| self.tuple(&sample.tuple));
+        let used = started.tuples.iter().map(|s| u64::from(s.usage.used));
+        started.sockets = used.sum();
+        let wanted = |id: &NetnsId| any_of(&self.netns, |netns| netns.matches(id));
+        started.namespaces.retain(|namespace| wanted(&namespace.id));
     }
 
     /// Whether the reader wants to see this tuple; processes play no part in it.
@@ -118,8 +127,8 @@ pub fn parse_comm(text: &str) -> Result<String, String> {
 mod tests {
     use super::{Filter, NetnsFilter, parse_comm, parse_peer};
     use crate::model::{
-        AlertKind, Event, EventKind,
-        testing::{alert, event, failure, process, tuple},
+        AlertKind, Event, EventKind, Started,
+        testing::{alert, event, failure, namespace, process, sample, tuple},
     };
 
     fn warning(comm: Option<&str>) -> Event {
@@ -192,6 +201,28 @@ mod tests {
         rest.process = None;
         assert!(filter.event(&event(EventKind::Failure(rest))));
         assert!(filter.event(&event(EventKind::Lost { events: 1 })));
+    }
+
+    #[test]
+    fn the_opening_event_is_narrowed_down() {
+        let mut started = Started {
+            hooks: "tracepoint",
+            kernel: String::new(),
+            blind_spots: Vec::new(),
+            namespaces: vec![namespace()],
+            sockets: 12,
+            tuples: vec![sample(80, 5, 500), sample(443, 7, 500)],
+        };
+        let mut filter = Filter {
+            ports: vec![443],
+            ..Filter::default()
+        };
+        filter.narrow(&mut started);
+        assert_eq!((started.tuples.len(), started.sockets), (1, 7));
+        assert_eq!(started.namespaces.len(), 1);
+        filter.netns = vec![NetnsFilter::Inum(1)];
+        filter.narrow(&mut started);
+        assert!(started.tuples.is_empty() && started.namespaces.is_empty());
     }
 
     #[test]

@@ -1,3 +1,5 @@
+//! How fast a tuple fills, and when it will be full.
+
 use std::{collections::VecDeque, time::Duration};
 
 use super::Forecast;

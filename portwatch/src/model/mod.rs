@@ -6,12 +6,12 @@ mod diagnosis;
 mod duration;
 mod event;
 mod filter;
-mod forecast;
+pub mod forecast;
 mod namespace;
 mod ratio;
 mod size;
 pub mod state;
-mod storm;
+pub mod storm;
 #[cfg(test)]
 pub(crate) mod testing;
 mod tuple;

@@ -1,3 +1,5 @@
+//! Accounting for every failure while printing some.
+
 use std::{collections::HashMap, hash::Hash};
 
 /// Gaps up to this are left open for a while: two CPUs that fail at once may deliver their events

@@ -1,0 +1,96 @@
+//! The command line: what it may say, not what it does.
+
+mod check;
+mod filter;
+mod parse;
+mod watch;
+
+use clap::{Args, Parser, Subcommand};
+
+pub use check::{CheckArgs, SourceChoice};
+pub use filter::TupleArgs;
+pub use parse::{Parsed, parse};
+pub use watch::{BpfLog, Color, Hooks, TimeWaitChoice, WatchArgs};
+
+const EXAMPLES: &str = "\
+Examples:
+  portwatch                                    watch this whole machine
+  portwatch --netns web1 --port 8080,8443      watch one namespace, two backends
+  portwatch --json | jq 'select(.event == \"exhausted\")'
+  portwatch check -w 70% -c 90%                one shot, for a monitoring system
+  portwatch doctor                             what works on this machine
+
+Exit codes: 0 ended as asked, 1 unexpected failure, 2 bad usage, 3 missing privileges,
+4 this kernel can't run it. `check` has its own: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.";
+
+/// Warns before Linux runs out of ephemeral ports, and says at once who ran out.
+///
+/// Without a command it watches.
+#[derive(Debug, Parser)]
+#[command(
+    name = "portwatch",
+    version,
+    after_help = EXAMPLES,
+    args_conflicts_with_subcommands = true,
+    max_term_width = 100
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    watch: WatchArgs,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show every warning and every failed connect as it happens (the default)
+    Watch(Box<WatchArgs>),
+    /// Look once and answer as a monitoring plugin: OK, WARNING, CRITICAL or UNKNOWN
+    Check(CheckArgs),
+    /// Tell what this kernel and these privileges allow, and what to do about it
+    Doctor(DoctorArgs),
+}
+
+/// `portwatch doctor`
+#[derive(Args, Debug)]
+pub struct DoctorArgs {
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "a doc comment here would replace the command's help"
+    )]
+    pub log: LogArgs,
+}
+
+/// What is told on stderr.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct LogArgs {
+    /// Tell more on stderr; twice for details
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+impl Cli {
+    /// The command, `watch` where none was named.
+    #[must_use]
+    pub fn into_command(self) -> Command {
+        self.command
+            .unwrap_or_else(|| Command::Watch(Box::new(self.watch)))
+    }
+}
+
+impl Command {
+    /// How much to tell on stderr.
+    #[must_use]
+    pub fn log(&self) -> LogArgs {
+        match self {
+            Self::Watch(args) => args.log,
+            Self::Check(args) => args.log,
+            Self::Doctor(args) => args.log,
+        }
+    }
+}

@@ -1,0 +1,183 @@
+use std::{ffi::OsString, io};
+
+use clap::{CommandFactory, Parser, error::ErrorKind};
+
+use super::{Cli, Command};
+use crate::{
+    exit::Exit,
+    model::{CheckState, Ratios},
+    output::nagios,
+};
+
+/// A command line that makes sense.
+#[derive(Debug)]
+pub struct Parsed {
+    /// What to do.
+    pub command: Command,
+    /// The thresholds; `doctor` has the default ones.
+    pub ratios: Ratios,
+}
+
+/// Reads the command line.
+///
+/// # Errors
+/// How to end when there is nothing to do: the help or version was asked for and printed, or the
+/// usage was bad and the error told. Bad usage of `check` is UNKNOWN, and is told on stdout too,
+/// where monitoring systems look.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Parsed, Exit> {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    // Its options may stand behind it only, so it is the first word or not at all.
+    let is_check = arguments.get(1).is_some_and(|word| word == "check");
+    try_parse(arguments).map_err(|error| {
+        // Nothing can be done about an output that does not take the message.
+        let _ = error.print();
+        match (error.use_stderr(), is_check) {
+            (false, _) => Exit::Ok,
+            (true, false) => Exit::Usage,
+            (true, true) => {
+                let _ = nagios::write_unknown(&mut io::stdout(), &first_line(&error));
+                Exit::Check(CheckState::Unknown)
+            }
+        }
+    })
+}
+
+fn try_parse(arguments: Vec<OsString>) -> Result<Parsed, clap::Error> {
+    let command = Cli::try_parse_from(arguments)?.into_command();
+    let ratios = match &command {
+        Command::Watch(args) => Ratios::new(args.warning, args.critical),
+        Command::Check(args) => Ratios::new(args.warning, args.critical),
+        Command::Doctor(_) => Ok(Ratios::default()),
+    };
+    let ratios = ratios.map_err(|error| Cli::command().error(ErrorKind::ValueValidation, error))?;
+    Ok(Parsed { command, ratios })
+}
+
+/// What is wrong, without the usage behind it.
+fn first_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or_default();
+    line.strip_prefix("error: ").unwrap_or(line).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use clap::CommandFactory;
+
+    use super::{Cli, Command, first_line, try_parse};
+    use crate::cli::{CheckArgs, Hooks, SourceChoice, WatchArgs};
+
+    fn parsed(line: &str) -> Result<Command, clap::Error> {
+        let words = line.split_whitespace().map(Into::into).collect();
+        try_parse(words).map(|parsed| parsed.command)
+    }
+
+    fn watch(line: &str) -> WatchArgs {
+        match parsed(line) {
+            Ok(Command::Watch(args)) => *args,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn check(line: &str) -> CheckArgs {
+        match parsed(line) {
+            Ok(Command::Check(args)) => args,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_declaration_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn watch_is_the_default_command() {
+        for line in ["portwatch", "portwatch watch"] {
+            let args = watch(line);
+            assert_eq!(args.warning.permille(), 500);
+            assert_eq!(args.critical.permille(), 800);
+            assert_eq!(args.tracer.interval, Duration::from_secs(1));
+            assert_eq!(args.tracer.hooks, Hooks::Auto);
+            assert_eq!(args.tracer.ring_size, 262_144);
+            assert!(args.tracer.connect_errno && args.duration.is_none());
+        }
+        for line in [
+            "portwatch --json -P 80,443",
+            "portwatch watch --json -P 80 -P 443",
+        ] {
+            let args = watch(line);
+            assert!(args.json);
+            assert_eq!(args.tuples.port, [80, 443]);
+        }
+    }
+
+    #[test]
+    fn every_option_of_watch_is_read() {
+        let args = watch(
+            "portwatch -N web1 --netns /proc/1/ns/net --peer 10.0.0.0/8 --peer ::1 -p 1,2 \
+             --comm haproxy --warning 0.7 --critical 90% --interval 500ms --duration 30 \
+             --time-wait sweep --sweep-interval 5s --hooks tracepoint --connect-errno off \
+             --max-sockets 1024 --max-tuples 64 --ring-size 4K --bpf-log debug --color never \
+             --top 3 -vv",
+        );
+        assert_eq!(args.tuples.netns.len(), 2);
+        assert_eq!(args.tuples.peer.len(), 2);
+        assert_eq!(args.pid, [1, 2]);
+        assert_eq!(args.comm, ["haproxy"]);
+        assert_eq!(args.duration, Some(Duration::from_secs(30)));
+        assert!(!args.tracer.connect_errno);
+        assert_eq!(args.log.verbose, 2);
+    }
+
+    #[test]
+    fn check_has_the_short_options_of_plugins() {
+        let args = check("portwatch check -w 70% -c 0.9 -t 3 --source netlink -N web1 -v");
+        assert_eq!(args.warning.permille(), 700);
+        assert_eq!(args.critical.permille(), 900);
+        assert_eq!(args.timeout, Duration::from_secs(3));
+        assert_eq!(args.source, SourceChoice::Netlink);
+    }
+
+    #[test]
+    fn bad_usage_is_refused() {
+        for line in [
+            "portwatch --no-such",
+            "portwatch frobnicate",
+            "portwatch --warning 80",
+            "portwatch --warning 90%",
+            "portwatch check -w 0.9 -c 0.8",
+            "portwatch --interval 0",
+            "portwatch --port 65536",
+            "portwatch --peer localhost",
+            "portwatch --max-tuples 0",
+            "portwatch --hooks kprobe",
+            "portwatch --json check",
+            "portwatch doctor --duration 1s",
+        ] {
+            assert!(parsed(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn errors_say_what_to_do() {
+        let error = |line| first_line(&parsed(line).unwrap_err());
+        assert_eq!(
+            error("portwatch check -w 80"),
+            "invalid value '80' for '--warning <RATIO>': more than the whole capacity: the \
+             greatest threshold is 1, which is 100%; for a percentage write 80%"
+        );
+        assert_eq!(
+            error("portwatch --hooks fentry"),
+            "invalid value 'fentry' for '--hooks <HOOKS>': this version has no fentry hooks yet; \
+             use auto or tracepoint"
+        );
+        assert_eq!(
+            error("portwatch --warning 90%"),
+            "the warning threshold (90 %) is above the critical threshold (80 %): \
+             lower --warning or raise --critical"
+        );
+    }
+}

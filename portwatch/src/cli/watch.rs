@@ -1,0 +1,151 @@
+use std::time::Duration;
+
+use clap::{Args, ValueEnum, builder::BoolishValueParser, value_parser};
+
+use super::{LogArgs, TupleArgs};
+use crate::model::{Ratio, parse_comm, parse_duration, parse_ring_size};
+
+/// `portwatch watch`
+#[derive(Args, Clone, Debug)]
+pub struct WatchArgs {
+    /// Print one JSON object a line instead of text
+    #[arg(long)]
+    pub json: bool,
+    /// Warn from this share of a tuple's capacity on: 0.5 or 50%
+    #[arg(long, value_name = "RATIO", default_value = "50%")]
+    pub warning: Ratio,
+    /// Call it critical from this share on
+    #[arg(long, value_name = "RATIO", default_value = "80%")]
+    pub critical: Ratio,
+    /// Stop after this time: 30s, 5m
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub duration: Option<Duration>,
+    /// How many of the fullest tuples to show at the start
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub top: usize,
+    /// When to use colour; auto is on a terminal, unless NO_COLOR is set
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = Color::Auto)]
+    pub color: Color,
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "a doc comment here would replace the command's help"
+    )]
+    pub log: LogArgs,
+
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "a doc comment here would replace the command's help"
+    )]
+    pub tuples: TupleArgs,
+    /// Only this process
+    #[arg(short, long, value_name = "PID", value_delimiter = ',')]
+    #[arg(help_heading = "Filters (repeat one for alternatives)")]
+    pub pid: Vec<u32>,
+    /// Only processes of this command name, as in /proc/PID/comm
+    #[arg(long, value_name = "NAME", value_parser = parse_comm)]
+    #[arg(help_heading = "Filters (repeat one for alternatives)")]
+    pub comm: Vec<String>,
+
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "a doc comment here would replace the command's help"
+    )]
+    pub tracer: TracerArgs,
+}
+
+/// How the tracer works.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Tracer")]
+pub struct TracerArgs {
+    /// Time between two looks at the counters, for rates and the rest of a storm: 1s, 500ms
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = parse_duration)]
+    pub interval: Duration,
+    /// Hook set: auto or tracepoint
+    #[arg(long, value_name = "HOOKS", default_value = "auto", value_parser = parse_hooks)]
+    pub hooks: Hooks,
+    /// How to follow TIME_WAIT: by every timer, or by sweeps on hosts too busy for that
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = TimeWaitChoice::Auto)]
+    pub time_wait: TimeWaitChoice,
+    /// Time between two sweeps over the kernel's own list [default: 60s, or 5s with --time-wait
+    /// sweep]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub sweep_interval: Option<Duration>,
+    /// Look at what connect returns: tells missing source addresses, slows all system calls a bit
+    #[arg(long, value_name = "on|off", default_value = "on")]
+    #[arg(value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
+    pub connect_errno: bool,
+    /// Sockets that can be tracked
+    #[arg(long, value_name = "N", default_value_t = 262_144)]
+    #[arg(value_parser = value_parser!(u32).range(1..=33_554_432))]
+    pub max_sockets: u32,
+    /// Tuples that can be tracked
+    #[arg(long, value_name = "N", default_value_t = 65_536)]
+    #[arg(value_parser = value_parser!(u32).range(1..=4_194_304))]
+    pub max_tuples: u32,
+    /// Size of the ring buffer of events, in bytes: 256K, 1M
+    #[arg(long, value_name = "BYTES", default_value = "256K", value_parser = parse_ring_size)]
+    pub ring_size: u32,
+    /// Log of the kernel side, on stderr
+    #[arg(long, value_name = "LEVEL", value_enum, default_value_t = BpfLog::Off)]
+    pub bpf_log: BpfLog,
+}
+
+/// A hook set, or none in particular.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hooks {
+    /// The best that works.
+    Auto,
+    /// Tracepoints.
+    Tracepoint,
+}
+
+fn parse_hooks(text: &str) -> Result<Hooks, String> {
+    match text {
+        "auto" => Ok(Hooks::Auto),
+        "tracepoint" => Ok(Hooks::Tracepoint),
+        "fentry" | "kprobe" => Err(format!(
+            "this version has no {text} hooks yet; use auto or tracepoint"
+        )),
+        _ => Err("expected auto or tracepoint".to_owned()),
+    }
+}
+
+/// How TIME_WAIT is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TimeWaitChoice {
+    /// By every timer's start and end: exact
+    Events,
+    /// By sweeps alone: cheaper, and late by up to a sweep's interval
+    Sweep,
+    /// events where the kernel allows it
+    Auto,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(
+    missing_docs,
+    reason = "the names say it; a doc comment would show in the help"
+)]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+/// Level of the kernel side's log, as `aya_log::Level` numbers them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(
+    missing_docs,
+    reason = "the names say it; a doc comment would show in the help"
+)]
+pub enum BpfLog {
+    Off = 0,
+    Error = 1,
+    Warn = 2,
+    Info = 3,
+    Debug = 4,
+}

@@ -1,0 +1,118 @@
+use std::collections::{BTreeSet, HashSet};
+
+use anyhow::{Context, Result, bail};
+
+use super::Survey;
+use crate::{
+    kernel::{
+        host::{Capabilities, Capability},
+        netns::{Discovery, Netns, Selector},
+        sock_diag::{self, Socket, Which},
+        sysctl,
+    },
+    model::{Census, Namespace, NetnsId, SocketRow, TupleSample},
+};
+
+/// Counts by sock_diag: every namespace that can be reached, or with no right to enter others the
+/// caller's own, or those that were asked for.
+pub(super) fn survey(selected: &[Selector], own: u32) -> Result<Survey> {
+    let mut found = Discovery::new().context("cannot look for network namespaces")?;
+    let wanted = wanted(selected, own, &mut found)?;
+    let mut survey = Survey {
+        source: "netlink",
+        hooks: None,
+        namespaces: Vec::new(),
+        samples: Vec::new(),
+        warnings: Vec::new(),
+    };
+    for netns in found
+        .namespaces
+        .values()
+        .filter(|n| wanted.contains(&n.inum))
+    {
+        match count(netns, netns.inum == own) {
+            Ok((namespace, samples)) => {
+                survey.namespaces.push(namespace);
+                survey.samples.extend(samples);
+            }
+            Err(error) => survey
+                .warnings
+                .push(format!("{} was not counted: {error:#}", id(netns))),
+        }
+    }
+    if survey.namespaces.is_empty() {
+        bail!(
+            "no network namespace could be read: {}",
+            survey.warnings.join("; ")
+        );
+    }
+    Ok(survey)
+}
+
+fn wanted(selected: &[Selector], own: u32, found: &mut Discovery) -> Result<BTreeSet<u32>> {
+    if !selected.is_empty() {
+        let inums = selected.iter().map(|selector| selector.resolve(found));
+        return Ok(inums.collect::<Result<_, _>>()?);
+    }
+    // setns(2) into a network namespace takes it.
+    if Capabilities::effective().has(Capability::SysAdmin) {
+        return Ok(found.namespaces.keys().copied().collect());
+    }
+    log::info!("counting this network namespace only: the others take CAP_SYS_ADMIN");
+    Ok([own].into())
+}
+
+/// Counts one namespace; the caller's own needs no right to enter it.
+fn count(netns: &Netns, is_own: bool) -> Result<(Namespace, Vec<TupleSample>)> {
+    if is_own {
+        return count_here(id(netns));
+    }
+    netns
+        .run(|| count_here(id(netns)))
+        .context("cannot enter it (CAP_SYS_ADMIN is needed)")?
+}
+
+/// Counts the calling thread's namespace.
+fn count_here(id: NetnsId) -> Result<(Namespace, Vec<TupleSample>)> {
+    let settings = sysctl::read()?;
+    let namespace = Namespace {
+        id,
+        range: settings.range,
+        reserved: settings.reserved,
+        blocked: None,
+        tw_reuse: settings.tw_reuse,
+        unreachable: None,
+    };
+    // Listeners of either family first: whether a connection counts depends on them.
+    let listening = sock_diag::fold(Which::Listeners, HashSet::new, |ports, socket| {
+        ports.insert(socket.local_port);
+    })?;
+    let census = sock_diag::fold(
+        Which::Connections,
+        || Census::new(&namespace, listening.clone()),
+        |census, socket| census.add(&row(&socket)),
+    )?;
+    let samples = census.finish().collect();
+    Ok((namespace, samples))
+}
+
+fn row(socket: &Socket) -> SocketRow {
+    SocketRow {
+        bound_dev: socket.bound_dev,
+        local_ip: socket.local_ip,
+        local_port: socket.local_port,
+        peer_ip: socket.peer_ip,
+        peer_port: socket.peer_port,
+        state: socket.state,
+        time_wait: socket.time_wait,
+        autobound: None,
+    }
+}
+
+fn id(netns: &Netns) -> NetnsId {
+    NetnsId {
+        name: netns.name.clone(),
+        inum: netns.inum,
+        cookie: 0,
+    }
+}

@@ -1,0 +1,8 @@
+//! The commands, a file each: they ask the machine, the tracer and the model, and hand the answer
+//! to the output.
+
+pub mod check;
+pub mod doctor;
+mod end;
+mod select;
+pub mod watch;

@@ -1,0 +1,144 @@
+//! `portwatch watch`: the live stream of events.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    pin::pin,
+};
+
+use anyhow::{Context, Result};
+use jiff::tz::TimeZone;
+
+use super::{
+    end::{End, end},
+    select,
+};
+use crate::{
+    cli::{Color, Hooks, TimeWaitChoice, WatchArgs},
+    exit::Exit,
+    model::{Event, EventKind, Filter, Ratios},
+    output::{
+        ColorChoice, EventWriter,
+        json::JsonWriter,
+        text::{TextOptions, TextWriter},
+        use_color,
+    },
+    tracer::{HookSet, Options, TimeWait, Tracer, Update},
+};
+
+/// Watches until it is asked to end.
+///
+/// # Errors
+/// When the tracer can't start or can't go on, or the output can't be written.
+pub fn run(args: &WatchArgs, ratios: Ratios) -> Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start")?;
+    runtime.block_on(watch(args, ratios))
+}
+
+async fn watch(args: &WatchArgs, ratios: Ratios) -> Result<Exit> {
+    let filter = Filter {
+        pids: args.pid.clone(),
+        comms: args.comm.clone(),
+        ..select::filter(&args.tuples)?
+    };
+    // Signals are caught before anything is attached.
+    let mut end = pin!(end(args.duration));
+    let mut printer = Printer {
+        filter,
+        writer: writer(args, ratios),
+        line: Vec::new(),
+    };
+    let mut tracer = Tracer::start(&options(args, ratios), false)?;
+    let ending = loop {
+        // Only an end cuts `next` short; it would lose what it holds.
+        tokio::select! {
+            biased;
+            ending = &mut end => break ending.context("cannot wait for signals")?,
+            update = tracer.next() => {
+                if let Update::Event(event) = update.context("cannot read events")? {
+                    printer.print(event)?;
+                }
+            }
+        }
+    };
+    if ending == End::Asked {
+        for event in tracer.settle() {
+            printer.print(event)?;
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+/// Prints the events that pass the filter.
+struct Printer {
+    filter: Filter,
+    writer: Box<dyn EventWriter>,
+    line: Vec<u8>,
+}
+
+impl Printer {
+    /// One write an event, so that lines of several writers to one pipe don't mix.
+    fn print(&mut self, mut event: Event) -> Result<()> {
+        if let EventKind::Started(started) = &mut event.kind {
+            self.filter.narrow(started);
+        }
+        if !self.filter.event(&event) {
+            return Ok(());
+        }
+        self.line.clear();
+        self.writer.event(&mut self.line, &event)?;
+        let mut out = io::stdout().lock();
+        out.write_all(&self.line)
+            .and_then(|()| out.flush())
+            .context("cannot write to stdout")
+    }
+}
+
+fn writer(args: &WatchArgs, ratios: Ratios) -> Box<dyn EventWriter> {
+    if args.json {
+        return Box::new(JsonWriter);
+    }
+    Box::new(TextWriter::new(TextOptions {
+        color: color(args.color),
+        zone: TimeZone::system(),
+        ratios,
+        top: args.top,
+    }))
+}
+
+/// Whether stdout gets colour.
+pub(super) fn color(choice: Color) -> bool {
+    let choice = match choice {
+        Color::Auto => ColorChoice::Auto,
+        Color::Always => ColorChoice::Always,
+        Color::Never => ColorChoice::Never,
+    };
+    let no_color = std::env::var_os("NO_COLOR");
+    use_color(choice, io::stdout().is_terminal(), no_color.as_deref())
+}
+
+fn options(args: &WatchArgs, ratios: Ratios) -> Options {
+    let tracer = &args.tracer;
+    Options {
+        hooks: match tracer.hooks {
+            Hooks::Auto => None,
+            Hooks::Tracepoint => Some(HookSet::Tracepoint),
+        },
+        time_wait: match tracer.time_wait {
+            TimeWaitChoice::Auto => None,
+            TimeWaitChoice::Events => Some(TimeWait::Events),
+            TimeWaitChoice::Sweep => Some(TimeWait::Sweep),
+        },
+        connect_errno: tracer.connect_errno,
+        warning_permille: ratios.warning().permille(),
+        critical_permille: ratios.critical().permille(),
+        max_sockets: tracer.max_sockets,
+        max_tuples: tracer.max_tuples,
+        ring_bytes: tracer.ring_size,
+        bpf_log: tracer.bpf_log as u8,
+        interval: tracer.interval,
+        sweep_interval: tracer.sweep_interval,
+    }
+}
