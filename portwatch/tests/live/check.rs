@@ -51,7 +51,9 @@ fn exit_codes_and_lines_follow_the_fullest_tuple() {
             assert_eq!(finished.code(), code, "{line}{}", finished.stderr);
             assert!(line.contains(word), "{line}");
             assert_eq!(line.lines().count(), 1, "{line}");
-            check_performance_data(line);
+            if !open.is_empty() {
+                check_performance_data(line);
+            }
         }
     }
 }

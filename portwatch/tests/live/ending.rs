@@ -13,6 +13,7 @@ use crate::support::{
     process::{finish, portwatch, wait_for_exit},
     server::Server,
     socket::{self, Family},
+    wait,
 };
 
 const RANGE: std::ops::RangeInclusive<u16> = 30_000..=30_009;
@@ -71,20 +72,31 @@ fn a_reader_gone_from_the_start_ends_it() {
     let netns = Netns::named(RANGE);
     let (reader, writer) = std::io::pipe().expect("pipe");
     drop(reader);
-    ends_quietly(spawn(&netns, writer.into()));
+    let child = spawn(&netns, writer.into());
+    ends_by_its_next_events(&netns, child);
 }
 
 #[test]
 fn a_reader_that_leaves_ends_it() {
     let netns = Netns::named(RANGE);
-    let _server = Server::start(&netns, 8080);
     let mut child = spawn(&netns, Stdio::piped());
     let mut line = String::new();
     let mut reader = BufReader::new(child.stdout.take().expect("piped"));
     reader.read_line(&mut line).unwrap();
     assert!(line.contains("started"), "{line}");
     drop(reader);
+    ends_by_its_next_events(&netns, child);
+}
+
+/// Gives it something to write until it ends: a process that another test just forked may hold
+/// the pipe's other end for an instant.
+fn ends_by_its_next_events(netns: &Netns, mut child: Child) {
+    let _server = Server::start(netns, 8080);
     let peer = SocketAddr::from(([127, 0, 0, 1], 8080));
-    let _open = netns.run(|| socket::exhaust(Family::V4, peer));
+    wait::until("its end", wait::SOON, || {
+        let open = netns.run(|| socket::exhaust(Family::V4, peer));
+        open.iter().for_each(socket::disconnect);
+        child.try_wait().expect("wait for a child")
+    });
     ends_quietly(child);
 }

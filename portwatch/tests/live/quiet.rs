@@ -75,5 +75,6 @@ fn doctor_finds_that_this_kernel_will_do() {
     let json = finish(&mut portwatch(&["doctor", "--json"]));
     assert_eq!(json.code(), 0, "{}", json.stderr);
     let report: serde_json::Value = serde_json::from_str(&json.stdout).expect("JSON");
-    assert_eq!(report["kernel"], release.trim());
+    assert_eq!(report["readiness"], "ready");
+    assert_eq!(report["hooks"], "tracepoint");
 }

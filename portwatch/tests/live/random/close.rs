@@ -30,10 +30,10 @@ impl Place {
             return;
         };
         if self.may_leave_time_wait() {
-            drop(client);
+            socket::close(client);
             drop(server);
         } else {
-            drop(server);
+            socket::close(server.into());
             drop(client);
         }
     }

@@ -8,7 +8,13 @@ use std::{
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::Socket;
 
-use super::{netns::Netns, server, socket::Family};
+use super::{
+    kernel_list,
+    netns::Netns,
+    server,
+    socket::{self, Family},
+    wait,
+};
 
 /// Tuples of a crowd: `127.0.0.1` to as many peer addresses, `::1` to itself.
 const PEERS_V4: u8 = 49;
@@ -45,12 +51,19 @@ impl Crowd {
             connected.collect::<Vec<_>>()
         };
         let live = netns.run(|| {
-            drop(connect(TIME_WAIT));
+            connect(TIME_WAIT).into_iter().for_each(socket::close);
             for _ in 0..TIME_WAIT * peers.len() {
                 drop(listener.accept().expect("accept"));
             }
-            drop(connect(FIN_WAIT2));
+            connect(FIN_WAIT2).into_iter().for_each(socket::close);
             connect(LIVE)
+        });
+        wait::until("the mini-sockets", wait::SOON, || {
+            let sockets = kernel_list::sockets(netns);
+            // Where both sides closed at once, the server's is one too.
+            let ours = sockets.iter().filter(|socket| socket.peer.port() == port);
+            let mini = ours.filter(|socket| socket.mini).count();
+            (mini == (TIME_WAIT + FIN_WAIT2) * peers.len()).then_some(())
         });
         Self {
             _live: live,

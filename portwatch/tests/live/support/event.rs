@@ -42,9 +42,20 @@ impl Event {
     }
 
     pub fn tuple(&self) -> Tuple {
-        let ip = |key| self.text(key).parse::<IpAddr>().expect("an address");
+        let local = self.text("local_ip").parse().expect("an address");
+        (local, self.peer().expect("a peer"))
+    }
+
+    /// Where the connection leads, of events that concern one.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        let ip: IpAddr = self
+            .0
+            .get("peer_ip")?
+            .as_str()?
+            .parse()
+            .expect("an address");
         let port = u16::try_from(self.number("peer_port")).expect("a port");
-        (ip("local_ip"), SocketAddr::new(ip("peer_ip"), port))
+        Some(SocketAddr::new(ip, port))
     }
 
     /// Every key of the schema is there, absent facts as null.

@@ -19,16 +19,14 @@ pub fn events_before(netns: &Netns, watcher: &Watcher) -> Vec<Event> {
     let server = Server::start(netns, PORT);
     let peer = SocketAddr::from(([127, 0, 0, 1], PORT));
     let open = netns.run(|| socket::exhaust(Family::V4, peer));
-    let is_marker = |event: &Event| event.is("exhausted") && event.tuple().1 == peer;
     let before = watcher.wait_for("the marker", |events| {
-        let end = events.iter().position(is_marker)?;
-        Some(events[..end].to_vec())
+        let is_marker = |event: &Event| event.is("exhausted") && event.peer() == Some(peer);
+        Some(events[..events.iter().position(is_marker)?].to_vec())
     });
     server.reset_all();
     drop(open);
-    let of_marker = |event: &Event| !event.is_null("peer_port") && event.tuple().1 == peer;
     before
         .into_iter()
-        .filter(|e| e.is("started") || !of_marker(e))
+        .filter(|event| event.peer() != Some(peer))
         .collect()
 }

@@ -95,6 +95,12 @@ pub fn disconnect(socket: &Socket) {
     assert_eq!(result, 0, "AF_UNSPEC: {}", io::Error::last_os_error());
 }
 
+/// Closes, sending FIN now even if a process just forked still shares the socket for an instant.
+pub fn close(socket: Socket) {
+    // Fails only where the peer has reset the connection.
+    let _ = socket.shutdown(std::net::Shutdown::Write);
+}
+
 /// Closes with a reset instead of FIN, so that no TIME_WAIT remains.
 pub fn reset(socket: Socket) {
     socket.set_linger(Some(Duration::ZERO)).expect("SO_LINGER");

@@ -2,7 +2,12 @@
 
 use std::net::{SocketAddr, TcpListener};
 
-use super::{kernel_list, netns::Netns, socket::Family, wait};
+use super::{
+    kernel_list,
+    netns::Netns,
+    socket::{self, Family},
+    wait,
+};
 
 /// Opens connections and closes both ends, the client first: each leaves a TIME_WAIT behind.
 pub fn leave_time_wait(netns: &Netns, listener: &TcpListener, peer: SocketAddr, count: usize) {
@@ -10,7 +15,7 @@ pub fn leave_time_wait(netns: &Netns, listener: &TcpListener, peer: SocketAddr, 
     for _ in 0..count {
         let client = netns.run(|| Family::V4.connect(peer).expect("connect"));
         let (server, _) = listener.accept().expect("accept");
-        drop(client);
+        socket::close(client);
         drop(server);
     }
     wait::until("TIME_WAIT", wait::SOON, || {
