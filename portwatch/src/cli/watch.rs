@@ -23,6 +23,9 @@ pub struct WatchArgs {
     /// How many of the fullest tuples to show at the start
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub top: usize,
+    /// With --json: every interval, the counts of every tuple, and how the tracer itself does
+    #[arg(long, requires = "json", hide = true)]
+    pub counts: bool,
     /// When to use colour; auto is on a terminal, unless NO_COLOR is set
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = Color::Auto)]
     pub color: Color,

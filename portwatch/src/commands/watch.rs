@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use jiff::tz::TimeZone;
+use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
     end::{End, end},
@@ -18,11 +18,11 @@ use crate::{
     model::{Event, EventKind, Filter, Ratios},
     output::{
         ColorChoice, EventWriter,
-        json::JsonWriter,
+        json::{JsonWriter, TracerKeys, write_sample, write_tick},
         text::{TextOptions, TextWriter},
         use_color,
     },
-    tracer::{HookSet, Options, TimeWait, Tracer, Update},
+    tracer::{HookSet, Options, Tick, TimeWait, Tracer, Update},
 };
 
 /// Watches until it is asked to end.
@@ -50,15 +50,17 @@ async fn watch(args: &WatchArgs, ratios: Ratios) -> Result<Exit> {
         writer: writer(args, ratios),
         line: Vec::new(),
     };
-    let mut tracer = Tracer::start(&options(args, ratios), false)?;
+    let mut tracer = Tracer::start(&options(args, ratios), args.counts)?;
     let ending = loop {
         // Only an end cuts `next` short; it would lose what it holds.
         tokio::select! {
             biased;
             ending = &mut end => break ending.context("cannot wait for signals")?,
             update = tracer.next() => {
-                if let Update::Event(event) = update.context("cannot read events")? {
-                    printer.print(event)?;
+                match update.context("cannot read events")? {
+                    Update::Event(event) => printer.print(event)?,
+                    Update::Tick(tick) if args.counts => printer.counts(&tick)?,
+                    Update::Tick(_) => {}
                 }
             }
         }
@@ -89,6 +91,38 @@ impl Printer {
         }
         self.line.clear();
         self.writer.event(&mut self.line, &event)?;
+        self.flush()
+    }
+
+    /// Prints what an interval's end brings.
+    fn counts(&mut self, tick: &Tick) -> Result<()> {
+        let now = Timestamp::now();
+        self.line.clear();
+        for sample in tick
+            .samples
+            .iter()
+            .filter(|sample| self.filter.tuple(&sample.tuple))
+        {
+            write_sample(&mut self.line, now, sample)?;
+        }
+        let misses = tick.programs.iter();
+        let tracer = TracerKeys {
+            sweeps: tick.sweeps.count,
+            corrections: tick.sweeps.corrections,
+            sockets: tick.sweeps.sockets,
+            sweep_seconds: tick.sweeps.last_ns as f64 / 1e9,
+            healed: tick.stats.healed,
+            confirmed: tick.stats.confirmed,
+            lost_events: tick.stats.lost_events,
+            recursion_misses: misses
+                .map(|(name, program)| (name.clone(), program.recursion_misses))
+                .collect(),
+        };
+        write_tick(&mut self.line, now, &tracer)?;
+        self.flush()
+    }
+
+    fn flush(&self) -> Result<()> {
         let mut out = io::stdout().lock();
         out.write_all(&self.line)
             .and_then(|()| out.flush())

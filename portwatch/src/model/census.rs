@@ -110,6 +110,7 @@ impl<'a> Census<'a> {
                     capacity,
                 },
                 forecast: Forecast::default(),
+                opened: 0,
                 exhausted: 0,
                 conflict: 0,
                 untracked: 0,

@@ -53,6 +53,7 @@ pub(crate) fn sample(peer_port: u16, used: u32, capacity: u32) -> TupleSample {
         tuple: tuple("127.0.0.1", "127.0.0.1", peer_port),
         usage: usage(used, capacity),
         forecast: Forecast::default(),
+        opened: 0,
         exhausted: 0,
         conflict: 0,
         untracked: 0,

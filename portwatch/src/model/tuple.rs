@@ -76,6 +76,8 @@ pub struct TupleSample {
     pub usage: Usage,
     /// Where to.
     pub forecast: Forecast,
+    /// Connection attempts since the tracer saw the tuple first, failed ones included.
+    pub opened: u64,
     /// Failed attempts since the tracer saw the tuple first: ports exhausted.
     pub exhausted: u64,
     /// Failed attempts: 4-tuple of a bound port taken.

@@ -135,6 +135,7 @@ fn tuple(directory: &Directory, key: &TupleKey, census: &Census) -> TupleSample 
             directory.capacity(key.netns),
         ),
         forecast: Forecast::default(),
+        opened: 0,
         exhausted: 0,
         conflict: 0,
         untracked: 0,

@@ -4,46 +4,22 @@
 //! that an event never waits for it.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     sync::{Arc, mpsc},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
-use aya::maps::{HashMap as BpfHashMap, MapData};
-use portwatch_common::{NetnsSettings, Thresholds};
+use portwatch_common::Thresholds;
 use tokio::sync::{mpsc as async_mpsc, oneshot};
 
 use super::{
-    Sweeps, TracerError,
-    directory::Directory,
-    netns::{self, Found},
-    object::Object,
-    pod::Plain,
-    slots::Slots,
-    statistics::Statistics,
-    sweep::Sweeper,
-    table::Table,
-};
-use crate::{
-    kernel::netns::Discovery,
-    model::{Namespace, NetnsId},
+    Sweeps, TracerError, directory::Directory, namespaces::Namespaces, object::Object,
+    slots::Slots, statistics::Statistics, sweep::Sweeper, table::Table,
 };
 
 /// Time between two looks at the namespaces and the slots.
 const ROUND: Duration = Duration::from_secs(1);
-
-const NO_WAY_IN: &str =
-    "no process, name or descriptor leads there: its sockets from before the start are not counted";
-
-/// Rounds after which the reserved ports are read anew.
-const RESERVED_ROUNDS: u32 = 5;
-
-/// What is known of a namespace beyond the kernel's list.
-pub(super) struct Known {
-    name: Option<Arc<str>>,
-    reachable: bool,
-}
 
 /// What the event side asks of the keeper.
 pub(super) enum Request {
@@ -117,16 +93,10 @@ pub(super) struct Work {
     pub shared: Arc<Shared>,
     pub slots: Slots,
     pub sweeper: Sweeper,
-    pub settings: BpfHashMap<MapData, u64, Plain<NetnsSettings>>,
-    /// The namespaces that exist, by cookie.
-    pub found: HashMap<u64, Found>,
-    /// What is known of them beyond the kernel's list.
-    pub known: HashMap<u64, Known>,
+    pub namespaces: Namespaces,
     /// Alert thresholds, thousandths of the capacity: warning, critical.
     pub permille: (u32, u32),
     pub sweep_interval: Duration,
-    /// Looks at the namespaces so far.
-    pub rounds: u32,
 }
 
 impl Work {
@@ -175,76 +145,15 @@ impl Work {
         }
     }
 
-    /// Looks which namespaces exist and what bounds their tuples, and tells the kernel side.
+    /// Looks at the namespaces, and lets both sides know.
     ///
     /// # Errors
     /// When the kernel's list can't be read.
     pub fn refresh(&mut self) -> Result<(), TracerError> {
-        let before = std::mem::take(&mut self.found);
-        let known = if self.rounds.is_multiple_of(RESERVED_ROUNDS) {
-            &HashMap::new()
-        } else {
-            &before
-        };
-        self.rounds = self.rounds.wrapping_add(1);
-        self.found = netns::list(&mut self.object, known)?;
-        for (cookie, found) in &self.found {
-            if before.get(cookie) != Some(found) {
-                let settings = NetnsSettings {
-                    inum: found.inum,
-                    capacity: found.capacity(),
-                };
-                self.settings
-                    .insert(*cookie, Plain(settings), 0)
-                    .map_err(|error| TracerError::from_aya("writing the map NETNS", &error))?;
-            }
-        }
-        for cookie in before
-            .keys()
-            .filter(|cookie| !self.found.contains_key(cookie))
-        {
-            let _ = self.settings.remove(cookie);
-        }
-        self.known
-            .retain(|cookie, _| self.found.contains_key(cookie));
-        if self
-            .found
-            .keys()
-            .any(|cookie| !self.known.contains_key(cookie))
-        {
-            self.discover();
-        }
+        self.namespaces.refresh(&mut self.object)?;
         self.apply_capacities();
-        self.publish();
+        self.shared.directory.replace(self.namespaces.describe());
         Ok(())
-    }
-
-    /// Finds ways into the namespaces, and their names. What is returned holds every namespace
-    /// open, which keeps it from ever going away: it must not be kept.
-    fn discover(&mut self) -> Discovery {
-        let mut discovery = Discovery::new().unwrap_or_default();
-        let Self { found, known, .. } = self;
-        let complete = |discovery: &Discovery| {
-            found
-                .values()
-                .all(|found| discovery.namespaces.contains_key(&found.inum))
-        };
-        if !complete(&discovery) {
-            // What no process lives in may still be held by a thread or by a descriptor.
-            let _ = discovery.deepen();
-        }
-        for (cookie, found) in found {
-            let netns = discovery.namespaces.get(&found.inum);
-            let name = netns.and_then(|netns| netns.name.clone());
-            known.insert(
-                *cookie,
-                Known {
-                    name,
-                    reachable: netns.is_some(),
-                },
-            );
-        }
-        discovery
     }
 
     /// Gives every tuple the capacity of its namespace: ranges change while containers run.
@@ -257,7 +166,7 @@ impl Work {
             let Some(entry) = table.entry(slot).filter(|entry| entry.created_ns != 0) else {
                 continue;
             };
-            if let Some(found) = self.found.get(&entry.key.netns)
+            if let Some(found) = self.namespaces.found.get(&entry.key.netns)
                 && found.capacity() != entry.capacity
             {
                 let capacity = found.capacity();
@@ -266,40 +175,17 @@ impl Work {
         }
     }
 
-    /// Lets the event side know the namespaces.
-    fn publish(&self) {
-        let namespaces = self.found.values().map(|found| {
-            let known = self.known.get(&found.cookie);
-            let id = NetnsId {
-                name: known.and_then(|known| known.name.clone()),
-                inum: found.inum,
-                cookie: found.cookie,
-            };
-            let unreachable = known.is_some_and(|known| !known.reachable);
-            let namespace = Namespace {
-                id,
-                range: found.range,
-                reserved: found.reserved,
-                blocked: None,
-                tw_reuse: None,
-                unreachable: unreachable.then(|| NO_WAY_IN.to_owned()),
-            };
-            (found.cookie, namespace)
-        });
-        self.shared.directory.replace(namespaces.collect());
-    }
-
     fn retire(&mut self, now: Instant) {
         let Self {
             slots,
             shared,
-            found,
+            namespaces,
             ..
         } = self;
         let high_water = shared.statistics.read().tuple_high_water as u32;
-        slots.retire(&shared.table, high_water, now, |cookie| {
-            !found.contains_key(&cookie)
-        });
+        let gone = |cookie| !namespaces.found.contains_key(&cookie);
+        let with_slots = slots.retire(&shared.table, high_water, now, gone);
+        namespaces.forget(&with_slots);
     }
 
     /// Walks over every namespace and puts into the set what is missing.
@@ -307,17 +193,18 @@ impl Work {
     /// # Errors
     /// When the set can't be written.
     pub fn walk(&mut self) -> Result<HashSet<u64>, TracerError> {
-        let discovery = self.discover();
+        let discovery = self.namespaces.discover();
         let Self {
             object,
             sweeper,
-            found,
+            namespaces,
             ..
         } = self;
-        let namespaces = found
+        let ways = namespaces
+            .found
             .values()
             .filter_map(|found| Some((found.cookie, discovery.namespaces.get(&found.inum)?)));
-        sweeper.walk(object, namespaces, |cookie, error| {
+        sweeper.walk(object, ways, |cookie, error| {
             log::warn!("namespace {cookie}: {error}")
         })
     }
@@ -330,10 +217,11 @@ impl Work {
             object,
             shared,
             sweeper,
-            found,
+            namespaces,
             ..
         } = self;
-        let swept = |cookie: u64| walked.contains(&cookie) || !found.contains_key(&cookie);
+        let swept =
+            |cookie: u64| walked.contains(&cookie) || !namespaces.found.contains_key(&cookie);
         sweeper.drop_stale(object, &shared.table, swept)?;
         let after = shared.statistics.read();
         sweeper.account(&before, &after, began.elapsed());

@@ -13,6 +13,7 @@ mod directory;
 mod error;
 mod health;
 mod keeper;
+mod namespaces;
 mod netns;
 mod object;
 mod options;

@@ -22,6 +22,7 @@ pub(super) fn sample(directory: &Directory, entry: &TupleEntry, forecast: Foreca
         tuple: directory.tuple(&entry.key, 0),
         usage: usage(entry.used, entry.time_wait, entry.capacity),
         forecast,
+        opened: entry.opened,
         exhausted: entry.exhausted,
         conflict: entry.conflict,
         untracked: entry.untracked,

@@ -1,7 +1,7 @@
 //! The slots of tuples: handed to the kernel side, and taken back when a tuple has gone quiet.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     time::{Duration, Instant},
 };
 
@@ -63,14 +63,14 @@ impl Slots {
         high_water: u32,
         now: Instant,
         gone: impl Fn(u64) -> bool,
-    ) -> Vec<u64> {
+    ) -> HashSet<u64> {
         self.finish(table);
-        let mut namespaces = Vec::new();
+        let mut namespaces = HashSet::new();
         for slot in 0..high_water {
             let Some(entry) = table.entry(slot).filter(|entry| entry.created_ns != 0) else {
                 continue;
             };
-            namespaces.push(entry.key.netns);
+            namespaces.insert(entry.key.netns);
             if !empty(&entry) {
                 self.quiet.remove(&slot);
                 continue;
@@ -99,8 +99,6 @@ impl Slots {
                 self.leaving.push((slot, entry));
             }
         }
-        namespaces.sort_unstable();
-        namespaces.dedup();
         namespaces
     }
 

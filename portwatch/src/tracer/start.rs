@@ -1,6 +1,6 @@
 //! Starting a tracer: attach first, then take in what already exists.
 
-use std::{collections::HashMap, os::fd::AsFd, sync::Arc};
+use std::{os::fd::AsFd, sync::Arc};
 
 use aya::maps::{MapData, PerCpuArray, RingBuf};
 use tokio::sync::mpsc;
@@ -12,6 +12,7 @@ use super::{
     directory::Directory,
     health::Health,
     keeper::{Keeper, Shared, Work},
+    namespaces::Namespaces,
     object::{Object, Purpose},
     programs::{Programs, counters},
     sample::{sample, worst_first},
@@ -42,17 +43,14 @@ impl Tracer {
         let sweeper = Sweeper::new(&mut object, plan.time_wait)?;
         let shared = Arc::new(shared(&mut object, options)?);
         let ring: RingBuf<MapData> = object.take_map("EVENTS")?;
-        let settings = object.take_map("NETNS")?;
+        let namespaces = Namespaces::new(&mut object)?;
         let interval = options.sweep_interval;
         let mut work = Work {
             object,
             shared: Arc::clone(&shared),
             slots,
             sweeper,
-            settings,
-            found: HashMap::new(),
-            known: HashMap::new(),
-            rounds: 0,
+            namespaces,
             permille: (options.warning_permille, options.critical_permille),
             sweep_interval: interval.unwrap_or(plan.time_wait.default_sweep_interval()),
         };

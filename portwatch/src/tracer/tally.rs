@@ -29,8 +29,6 @@ use crate::{
 pub struct Tick {
     /// Every tuple that has a slot, in no order.
     pub samples: Vec<TupleSample>,
-    /// Connections opened since each tuple's slot was taken, in the order of `samples`.
-    pub opened: Vec<u64>,
     /// Sweeps and their corrections.
     pub sweeps: Sweeps,
     /// The kernel side's own counters.
@@ -219,7 +217,7 @@ impl Tally {
             memory.history.push(now, usage.used);
             if self.want_samples {
                 let forecast = memory.history.forecast(usage.headroom());
-                samples.push((sample(&shared.directory, entry, forecast), entry.opened));
+                samples.push(sample(&shared.directory, entry, forecast));
             }
             kinds.extend(quiet_crossing(memory, life.0, entry, now, shared));
         }
@@ -229,12 +227,10 @@ impl Tally {
         self.storm
             .retain(|(life, _)| *life == NO_TUPLE || alive.contains(life));
         let events = kinds.into_iter().map(|kind| self.now(kind)).collect();
-        let (samples, opened) = samples.into_iter().unzip();
         (
             events,
             Tick {
                 samples,
-                opened,
                 sweeps: self.sweeps,
                 stats,
                 programs,
@@ -281,11 +277,11 @@ impl Tally {
                     Some(entry) => shared.directory.tuple(&entry.key, 0),
                     None => self.last_no_source.clone()?,
                 };
-                let usage = entry.map(|entry| usage(entry.used, entry.time_wait, entry.capacity));
                 let failure = Failure {
                     cause,
                     tuple,
-                    usage,
+                    // What the tuple held when these failed, nobody knows.
+                    usage: None,
                     process: None,
                     local_port: None,
                     suppressed,

@@ -1,46 +1,41 @@
 use std::collections::HashSet;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::Survey;
 use crate::{
     kernel::netns::{Discovery, Selector},
-    model::{Event, EventKind, NetnsId},
-    tracer::{Options, Tracer, Update},
+    model::NetnsId,
+    tracer::{Options, census},
 };
 
-/// Counts by the tracer: what it finds when it starts is the answer.
+/// Counts in the kernel, by one walk over the sockets of every namespace.
 pub(super) fn survey(selected: &[Selector]) -> Result<Survey> {
     let wanted = wanted(selected)?;
     let is_wanted = |id: &NetnsId| wanted.as_ref().is_none_or(|set| set.contains(&id.inum));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot start")?;
-    let update = runtime.block_on(async {
-        let mut tracer = Tracer::start(&Options::default(), false)?;
-        tracer.next().await.context("cannot read events")
-    })?;
-    let Update::Event(Event {
-        kind: EventKind::Started(mut started),
-        ..
-    }) = update
-    else {
-        bail!("the tracer did not say what it found");
-    };
-    started.namespaces.retain(|n| is_wanted(&n.id));
-    started.tuples.retain(|t| is_wanted(&t.tuple.netns));
-    ensure!(!started.namespaces.is_empty(), "no such network namespace");
-    let unreachable = started.namespaces.iter().filter_map(|namespace| {
-        let why = namespace.unreachable.as_ref()?;
-        Some(format!("{}: {why}", namespace.id))
-    });
+    let snapshot = census(&Options::default(), is_wanted)?;
+    let mut warnings: Vec<String> = snapshot
+        .unreachable
+        .iter()
+        .map(|(id, why)| format!("{id} was not counted: {why}"))
+        .collect();
+    ensure!(
+        !snapshot.namespaces.is_empty(),
+        "no network namespace could be read: {}",
+        warnings.join("; ")
+    );
+    if snapshot.uncounted > 0 {
+        warnings.push(format!(
+            "{} connections were not counted: there are too many tuples",
+            snapshot.uncounted
+        ));
+    }
     Ok(Survey {
         source: "bpf",
-        hooks: Some(started.hooks),
-        warnings: unreachable.collect(),
-        namespaces: started.namespaces,
-        samples: started.tuples,
+        hooks: None,
+        warnings,
+        namespaces: snapshot.namespaces,
+        samples: snapshot.tuples,
     })
 }
 

@@ -1,9 +1,9 @@
 use crate::{
-    model::{EventKind, HookSetReport},
-    tracer::{HookSet, Options, Tracer, TracerError, Update},
+    model::HookSetReport,
+    tracer::{HookSet, Options, trial},
 };
 
-/// Every hook set, best first; the existing one is proved by really starting it.
+/// Every hook set, best first; the existing one is proved on real connections.
 pub(super) fn report(denied: bool) -> Vec<HookSetReport> {
     let missing = |name| HookSetReport {
         name,
@@ -18,7 +18,7 @@ fn tracepoint(denied: bool) -> HookSetReport {
     let tried = if denied {
         Err("not tried without the privileges".to_owned())
     } else {
-        try_hooks(HookSet::Tracepoint).map_err(|error| error.to_string())
+        trial(HookSet::Tracepoint, &Options::default()).map_err(|error| error.to_string())
     };
     let usable = tried.is_ok();
     let (reason, blind_spots) = match tried {
@@ -31,30 +31,4 @@ fn tracepoint(denied: bool) -> HookSetReport {
         reason,
         blind_spots,
     }
-}
-
-/// Starts a tracer and stops it again; what it says it can't see.
-fn try_hooks(hooks: HookSet) -> Result<Vec<String>, TracerError> {
-    let options = Options {
-        hooks: Some(hooks),
-        ..Options::default()
-    };
-    let refused = |error: std::io::Error| TracerError::Refused {
-        what: "starting the event loop".to_owned(),
-        reason: error.to_string(),
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(refused)?;
-    runtime.block_on(async {
-        let mut tracer = Tracer::start(&options, false)?;
-        Ok(match tracer.next().await.map_err(refused)? {
-            Update::Event(event) => match event.kind {
-                EventKind::Started(started) => started.blind_spots,
-                _ => Vec::new(),
-            },
-            Update::Tick(_) => Vec::new(),
-        })
-    })
 }

@@ -2,6 +2,7 @@
 //! known.
 
 mod check;
+mod counts;
 mod doctor;
 mod event;
 mod keys;
@@ -14,6 +15,7 @@ use super::EventWriter;
 use crate::model::Event;
 
 pub use check::{write_report, write_unknown};
+pub use counts::{TracerKeys, write_sample, write_tick};
 pub use doctor::write_diagnosis;
 
 /// Number of the schema. It changes when a key changes its meaning or goes, not when one comes.

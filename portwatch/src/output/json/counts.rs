@@ -1,0 +1,90 @@
+use std::{collections::BTreeMap, io};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{
+    SCHEMA,
+    keys::{SampleKeys, time},
+    write_line,
+};
+use crate::model::TupleSample;
+
+/// How the tracer itself does, at the end of an interval.
+#[derive(Clone, Debug, Serialize)]
+pub struct TracerKeys {
+    /// Sweeps done.
+    pub sweeps: u64,
+    /// What they had to mend: the tracer's own drift.
+    pub corrections: u64,
+    /// Sockets in the set at the end of the last sweep.
+    pub sockets: u64,
+    /// Seconds that the last sweep took.
+    pub sweep_seconds: f64,
+    /// Sockets that a later hook put into the set for one that was missed.
+    pub healed: u64,
+    /// Failed port searches that connect's errno confirmed.
+    pub confirmed: u64,
+    /// Events that the ring buffer had no room for.
+    pub lost_events: u64,
+    /// Skipped runs of each program.
+    pub recursion_misses: BTreeMap<String, u64>,
+}
+
+#[derive(Serialize)]
+struct Sample<'a> {
+    schema: u32,
+    time: String,
+    event: &'static str,
+    #[serde(flatten)]
+    sample: SampleKeys<'a>,
+    opened_total: u64,
+    exhausted_total: u64,
+    conflict_total: u64,
+}
+
+#[derive(Serialize)]
+struct Tick<'a> {
+    schema: u32,
+    time: String,
+    event: &'static str,
+    #[serde(flatten)]
+    tracer: &'a TracerKeys,
+}
+
+/// Writes one tuple's counts.
+///
+/// # Errors
+/// What `out` returns.
+pub fn write_sample(
+    out: &mut dyn io::Write,
+    now: Timestamp,
+    sample: &TupleSample,
+) -> io::Result<()> {
+    let line = Sample {
+        schema: SCHEMA,
+        time: time(now),
+        event: "sample",
+        sample: SampleKeys::new(sample),
+        opened_total: sample.opened,
+        exhausted_total: sample.exhausted,
+        conflict_total: sample.conflict,
+    };
+    write_line(out, &line)
+}
+
+/// Writes the end of an interval.
+///
+/// # Errors
+/// What `out` returns.
+pub fn write_tick(out: &mut dyn io::Write, now: Timestamp, tracer: &TracerKeys) -> io::Result<()> {
+    write_line(
+        out,
+        &Tick {
+            schema: SCHEMA,
+            time: time(now),
+            event: "tick",
+            tracer,
+        },
+    )
+}
