@@ -23,9 +23,7 @@ Examples:
 Exit codes: 0 ended as asked, 1 unexpected failure, 2 bad usage, 3 missing privileges,
 4 this kernel can't run it. `check` has its own: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.";
 
-/// Warns before Linux runs out of ephemeral ports, and says at once who ran out.
-///
-/// Without a command it watches.
+/// Warns before Linux runs out of ephemeral ports, and says at once who ran out
 #[derive(Debug, Parser)]
 #[command(
     name = "portwatch",
