@@ -64,10 +64,19 @@ pub fn reserved_ports() -> Result<Box<PortSet>> {
 /// on. What lies behind the bitmap's end is not in it.
 #[must_use]
 pub fn reserved_in_range(bitmap: &[u8], range: PortRange) -> u32 {
-    (range.low..=range.high)
-        .map(|port| {
-            let byte = bitmap.get(usize::from(port / 8)).copied().unwrap_or(0);
-            u32::from(byte >> (port % 8) & 1)
+    let (first, last) = (usize::from(range.low / 8), usize::from(range.high / 8));
+    let bytes = bitmap
+        .iter()
+        .enumerate()
+        .skip(first)
+        .take((last + 1).saturating_sub(first));
+    bytes
+        .map(|(index, byte)| {
+            let from = if index == first { range.low % 8 } else { 0 };
+            let to = if index == last { range.high % 8 } else { 7 };
+            // An empty range ends before it begins, if only inside one byte.
+            let mask = (0xff_u8 << from) & (0xff_u8 >> (7 - to));
+            (byte & mask).count_ones()
         })
         .sum()
 }

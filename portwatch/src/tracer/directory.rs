@@ -32,6 +32,11 @@ impl Directory {
         self.read(|known| known.contains_key(&cookie))
     }
 
+    /// Capacity of every tuple of a namespace; 0 for one that is not known.
+    pub fn capacity(&self, cookie: u64) -> u32 {
+        self.read(|known| known.get(&cookie).map_or(0, Namespace::capacity))
+    }
+
     /// The tuple of a key; `inum` stands in for a namespace that is not known yet.
     pub fn tuple(&self, key: &TupleKey, inum: u32) -> Tuple {
         let netns = self.read(|known| known.get(&key.netns).map(|namespace| namespace.id.clone()));

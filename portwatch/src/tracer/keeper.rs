@@ -36,6 +36,9 @@ const ROUND: Duration = Duration::from_secs(1);
 const NO_WAY_IN: &str =
     "no process, name or descriptor leads there: its sockets from before the start are not counted";
 
+/// Rounds after which the reserved ports are read anew.
+const RESERVED_ROUNDS: u32 = 5;
+
 /// What is known of a namespace beyond the kernel's list.
 pub(super) struct Known {
     name: Option<Arc<str>>,
@@ -122,6 +125,8 @@ pub(super) struct Work {
     /// Alert thresholds, thousandths of the capacity: warning, critical.
     pub permille: (u32, u32),
     pub sweep_interval: Duration,
+    /// Looks at the namespaces so far.
+    pub rounds: u32,
 }
 
 impl Work {
@@ -175,12 +180,14 @@ impl Work {
     /// # Errors
     /// When the kernel's list can't be read.
     pub fn refresh(&mut self) -> Result<(), TracerError> {
-        let list = netns::list(&mut self.object)?;
         let before = std::mem::take(&mut self.found);
-        self.found = list
-            .into_iter()
-            .map(|found| (found.cookie, found))
-            .collect();
+        let known = if self.rounds.is_multiple_of(RESERVED_ROUNDS) {
+            &HashMap::new()
+        } else {
+            &before
+        };
+        self.rounds = self.rounds.wrapping_add(1);
+        self.found = netns::list(&mut self.object, known)?;
         for (cookie, found) in &self.found {
             if before.get(cookie) != Some(found) {
                 let settings = NetnsSettings {
@@ -328,7 +335,13 @@ impl Work {
         } = self;
         let swept = |cookie: u64| walked.contains(&cookie) || !found.contains_key(&cookie);
         sweeper.drop_stale(object, &shared.table, swept)?;
-        sweeper.account(&before, &shared.statistics.read(), began.elapsed());
+        let after = shared.statistics.read();
+        sweeper.account(&before, &after, began.elapsed());
+        if after.sockets_full == before.sockets_full {
+            // Whatever had found no room is in the set now, or gone.
+            let slots = 0..u32::try_from(after.tuple_high_water).unwrap_or(u32::MAX);
+            slots.for_each(|slot| shared.table.clear_untracked(slot));
+        }
         Ok(())
     }
 }

@@ -6,6 +6,8 @@
 
 mod attach;
 mod batch;
+mod bpf_log;
+mod census;
 mod clock;
 mod directory;
 mod error;
@@ -24,11 +26,14 @@ mod stream;
 mod sweep;
 mod table;
 mod tally;
+mod trial;
 mod walk;
 
+pub use census::{Snapshot, census};
 pub use error::TracerError;
 pub use options::{HookSet, Options, TimeWait};
 pub use programs::{ProgramCounters, Programs};
 pub use stream::{Tracer, Update};
 pub use sweep::Sweeps;
 pub use tally::Tick;
+pub use trial::trial;

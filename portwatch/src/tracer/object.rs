@@ -18,7 +18,6 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!("../../ebpf/portwatch.bpf.o")
 pub(super) struct Object {
     pub ebpf: Ebpf,
     pub btf: Btf,
-    pub offsets: Offsets,
 }
 
 /// Which maps the run needs at full size: the others are made as small as they can be.
@@ -69,7 +68,7 @@ impl Object {
             .map_max_entries("EVENTS", options.ring_bytes)
             .load(OBJECT)
             .map_err(|error| TracerError::from_aya("creating the BPF maps", &error))?;
-        Ok(Self { ebpf, btf, offsets })
+        Ok(Self { ebpf, btf })
     }
 
     /// A program of the object by its own type.

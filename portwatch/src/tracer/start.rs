@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use super::{
     Options, Tracer, TracerError,
     attach::Plan,
+    bpf_log::BpfLog,
     directory::Directory,
     health::Health,
     keeper::{Keeper, Shared, Work},
@@ -51,8 +52,13 @@ impl Tracer {
             settings,
             found: HashMap::new(),
             known: HashMap::new(),
+            rounds: 0,
             permille: (options.warning_permille, options.critical_permille),
             sweep_interval: interval.unwrap_or(plan.time_wait.default_sweep_interval()),
+        };
+        let bpf_log = match options.bpf_log {
+            0 => None,
+            _ => Some(BpfLog::start(&mut work.object)?),
         };
         // The namespaces first, so that a tuple that is seen at once has its capacity.
         work.refresh()?;
@@ -77,12 +83,13 @@ impl Tracer {
             ticks: ticks(options.interval),
             ready: std::collections::VecDeque::new(),
             programs,
+            _bpf_log: bpf_log,
         })
     }
 }
 
 /// Maps the counters and takes the statistics.
-fn shared(object: &mut Object, options: &Options) -> Result<Shared, TracerError> {
+pub(super) fn shared(object: &mut Object, options: &Options) -> Result<Shared, TracerError> {
     let data = object.take_data("TUPLES")?;
     let table = Table::map(data.fd().as_fd(), options.max_tuples)
         .map_err(|error| TracerError::from_io("mapping the counters", &error.into()))?;

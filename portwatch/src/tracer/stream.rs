@@ -12,6 +12,7 @@ use tokio::{
 use zerocopy::FromBytes;
 
 use super::{
+    bpf_log::BpfLog,
     keeper::{Keeper, Report, Shared},
     programs::Programs,
     tally::{Tally, Tick},
@@ -29,7 +30,7 @@ pub enum Update {
     /// Something happened.
     Event(Event),
     /// An interval went by.
-    Tick(Box<Tick>),
+    Tick(Tick),
 }
 
 /// A running tracer. Dropping it detaches every program; nothing stays behind.
@@ -43,6 +44,7 @@ pub struct Tracer {
     pub(super) ticks: Interval,
     pub(super) ready: std::collections::VecDeque<Update>,
     pub(super) programs: Box<dyn Fn() -> Programs + Send>,
+    pub(super) _bpf_log: Option<BpfLog>,
 }
 
 impl Tracer {
@@ -93,7 +95,7 @@ impl Tracer {
         let programs = (self.programs)();
         let (events, tick) = self.tally.tick(&self.shared, programs);
         self.ready.extend(events.into_iter().map(Update::Event));
-        self.ready.push_back(Update::Tick(Box::new(tick)));
+        self.ready.push_back(Update::Tick(tick));
     }
 
     fn report(&mut self, report: Report) {

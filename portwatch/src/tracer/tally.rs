@@ -19,9 +19,8 @@ use super::{
 use crate::{
     kernel::proc::{Membership, membership},
     model::{
-        Alert, AlertKind, Cause, Event, EventKind, Failure, Process, Tuple, TupleSample,
-        forecast::{History, since_birth},
-        storm::Storm,
+        Alert, AlertKind, Cause, Event, EventKind, Failure, History, Process, Storm, Tuple,
+        TupleSample, since_birth,
     },
 };
 

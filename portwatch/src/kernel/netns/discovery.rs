@@ -172,8 +172,8 @@ mod tests {
 
     use super::Discovery;
     use crate::kernel::netns::{
-        Netns,
-        fixture::{OWN, TestNetns, enter_new_netns},
+        Netns, enter_new_netns,
+        fixture::{OWN, TestNetns},
     };
 
     #[test]
@@ -200,7 +200,7 @@ mod tests {
         let (inum_sender, inum) = mpsc::channel();
         let (end, ended) = mpsc::channel::<()>();
         let thread = std::thread::spawn(move || {
-            enter_new_netns();
+            enter_new_netns().unwrap();
             let inum = Netns::open(Path::new(OWN)).unwrap().inum;
             inum_sender.send(inum).unwrap();
             let _ = ended.recv();

@@ -1,14 +1,12 @@
 //! Network namespaces for tests; making one takes root.
 
 use std::{
-    os::fd::{AsFd, AsRawFd, BorrowedFd},
+    os::fd::{AsFd, BorrowedFd},
     path::Path,
     thread,
 };
 
-use rustix::thread::{UnshareFlags, unshare_unsafe};
-
-use super::Netns;
+use super::{Netns, enter_new_netns};
 
 /// The calling thread's namespace.
 pub(crate) const OWN: &str = "/proc/thread-self/ns/net";
@@ -40,30 +38,9 @@ impl AsFd for TestNetns {
 pub(crate) fn in_new_netns<T: Send>(function: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| {
         let inside = || {
-            enter_new_netns();
+            enter_new_netns().unwrap();
             function()
         };
         scope.spawn(inside).join().unwrap()
     })
-}
-
-/// Moves the calling thread, which has to be one of the test's own, into a new namespace.
-pub(crate) fn enter_new_netns() {
-    // SAFETY: a network namespace of its own for this thread breaks no assumption of memory or
-    // descriptors.
-    unsafe { unshare_unsafe(UnshareFlags::NEWNET) }.unwrap();
-}
-
-/// Brings up the loopback of the calling thread's namespace.
-pub(crate) fn loopback_up() {
-    let socket = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
-    // SAFETY: an `ifreq` is plain data, for which zeros are a value.
-    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    for (to, from) in request.ifr_name.iter_mut().zip(b"lo") {
-        *to = *from as libc::c_char;
-    }
-    request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
-    // SAFETY: SIOCSIFFLAGS reads an `ifreq`, and the socket is open.
-    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &request) };
-    assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
 }

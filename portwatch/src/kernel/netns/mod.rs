@@ -10,9 +10,11 @@ mod enter;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod handle;
+mod private;
 mod selector;
 
 pub use discovery::Discovery;
 pub use enter::in_netns;
 pub use handle::Netns;
+pub(crate) use private::{enter_new_netns, loopback_up};
 pub use selector::{Selector, SelectorError};

@@ -3,7 +3,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use socket2::{Domain, Socket as RawSocket, Type};
 
 use super::{LISTEN, Socket, Which, fold};
-use crate::kernel::netns::fixture::{in_new_netns, loopback_up};
+use crate::kernel::netns::{fixture::in_new_netns, loopback_up};
 
 const ESTABLISHED: u8 = 1;
 const TIME_WAIT: u8 = 6;
@@ -34,7 +34,7 @@ fn an_empty_namespace_has_no_sockets() {
 #[test]
 fn lists_connections_of_both_families_and_listeners_on_request() {
     in_new_netns(|| {
-        loopback_up();
+        loopback_up().unwrap();
         for ip in [IpAddr::V4(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()] {
             let listener = TcpListener::bind((ip, 0)).unwrap();
             let address = listener.local_addr().unwrap();
@@ -63,7 +63,7 @@ fn lists_connections_of_both_families_and_listeners_on_request() {
 #[test]
 fn shows_time_wait() {
     in_new_netns(|| {
-        loopback_up();
+        loopback_up().unwrap();
         let (client, server, address) = connect((Ipv4Addr::LOCALHOST, 0).into());
         drop(client);
         drop(server);
@@ -86,7 +86,7 @@ fn shows_time_wait() {
 #[test]
 fn a_mapped_connection_is_ipv4_and_a_bound_device_shows() {
     in_new_netns(|| {
-        loopback_up();
+        loopback_up().unwrap();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let client = RawSocket::new(Domain::IPV6, Type::STREAM, None).unwrap();
@@ -109,7 +109,7 @@ fn a_mapped_connection_is_ipv4_and_a_bound_device_shows() {
 #[test]
 fn a_list_of_many_messages_is_whole() {
     in_new_netns(|| {
-        loopback_up();
+        loopback_up().unwrap();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let pairs: Vec<_> = (0..400)

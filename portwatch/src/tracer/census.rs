@@ -1,0 +1,143 @@
+//! One look at every socket that exists: what `check` needs, without following anything.
+
+use std::collections::HashMap;
+
+use aya::maps::PerCpuArray;
+use portwatch_common::{Census, TupleKey};
+
+use super::{
+    Options, TracerError,
+    attach::load_walk,
+    batch,
+    directory::Directory,
+    netns::{Found, list},
+    object::{Object, Purpose},
+    sample::usage,
+    statistics::Statistics,
+    walk::walk,
+};
+use crate::{
+    kernel::{
+        netns::{Discovery, Netns},
+        sysctl,
+    },
+    model::{Forecast, Namespace, NetnsId, States, TupleSample},
+};
+
+/// Every tuple in use, at one moment.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    /// The namespaces that were walked.
+    pub namespaces: Vec<Namespace>,
+    /// The namespaces that could not be walked, and why.
+    pub unreachable: Vec<(NetnsId, String)>,
+    /// The tuples, in no order, with their states.
+    pub tuples: Vec<TupleSample>,
+    /// Connections that were not counted because there are more tuples than
+    /// [`Options::max_tuples`].
+    pub uncounted: u64,
+}
+
+/// Walks over the sockets of every namespace that is `wanted` and counts them in the kernel.
+///
+/// # Errors
+/// [`TracerError`]: no privileges, an unfitting kernel, a refusal. A namespace that can't be
+/// walked is no error, it is in the result.
+pub fn census(
+    options: &Options,
+    wanted: impl Fn(&NetnsId) -> bool,
+) -> Result<Snapshot, TracerError> {
+    let mut object = Object::new(&Purpose::Census, options, 0)?;
+    load_walk(&mut object, "walk_count")?;
+    object.load_on_demand("netns_list")?;
+    object.load_on_demand("netns_reserved")?;
+    let found = list(&mut object, &HashMap::new())?;
+    let discovery = discover(&found)
+        .map_err(|error| TracerError::from_io("looking for network namespaces", &error))?;
+    let mut snapshot = Snapshot::default();
+    for found in found.values() {
+        let netns = discovery.namespaces.get(&found.inum);
+        let namespace = namespace(found, netns);
+        if !wanted(&namespace.id) {
+            continue;
+        }
+        let walked = match netns {
+            Some(netns) => {
+                walk(&mut object, "walk_count", netns).map_err(|error| error.to_string())
+            }
+            None => Err("no process, name or descriptor leads there".to_owned()),
+        };
+        match walked {
+            Ok(()) => snapshot.namespaces.push(namespace),
+            Err(reason) => snapshot.unreachable.push((namespace.id, reason)),
+        }
+    }
+    collect(&mut object, &mut snapshot)?;
+    Ok(snapshot)
+}
+
+/// Ways into the namespaces, looking no deeper than it takes to find all of them.
+fn discover(found: &HashMap<u64, Found>) -> std::io::Result<Discovery> {
+    let mut discovery = Discovery::new()?;
+    if found
+        .values()
+        .any(|found| !discovery.namespaces.contains_key(&found.inum))
+    {
+        discovery.deepen()?;
+    }
+    Ok(discovery)
+}
+
+fn namespace(found: &Found, netns: Option<&Netns>) -> Namespace {
+    let settings = netns.and_then(|netns| netns.run(sysctl::read).ok()?.ok());
+    Namespace {
+        id: NetnsId {
+            name: netns.and_then(|netns| netns.name.clone()),
+            inum: found.inum,
+            cookie: found.cookie,
+        },
+        range: found.range,
+        reserved: found.reserved,
+        blocked: None,
+        tw_reuse: settings.and_then(|settings| settings.tw_reuse),
+        unreachable: None,
+    }
+}
+
+/// Reads what the walks counted.
+fn collect(object: &mut Object, snapshot: &mut Snapshot) -> Result<(), TracerError> {
+    let statistics = Statistics(object.take_map::<PerCpuArray<_, _>>("STATS")?);
+    snapshot.uncounted = statistics.read().tuples_full;
+    let directory = Directory::default();
+    directory.replace(
+        snapshot
+            .namespaces
+            .iter()
+            .map(|namespace| (namespace.id.cookie, namespace.clone()))
+            .collect(),
+    );
+    let census = object.take_data("CENSUS")?;
+    let tuples = &mut snapshot.tuples;
+    batch::for_each(census.fd(), |key: TupleKey, census: Census| {
+        tuples.push(tuple(&directory, &key, &census));
+    })
+    .map_err(|error| TracerError::from_io("reading the map CENSUS", &error))
+}
+
+fn tuple(directory: &Directory, key: &TupleKey, census: &Census) -> TupleSample {
+    let used: u32 = census.states.iter().sum();
+    let signed = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
+    TupleSample {
+        tuple: directory.tuple(key, 0),
+        usage: usage(
+            signed(used),
+            signed(census.time_wait),
+            directory.capacity(key.netns),
+        ),
+        forecast: Forecast::default(),
+        exhausted: 0,
+        conflict: 0,
+        untracked: 0,
+        states: Some(States(census.states)),
+    }
+}

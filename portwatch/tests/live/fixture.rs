@@ -1,0 +1,154 @@
+//! The tests' own tools do what they promise, on this kernel, without portwatch.
+
+use std::{net::SocketAddr, path::Path, process::Command};
+
+use rustix::io::Errno;
+
+use crate::support::{
+    bystander::Bystander,
+    crowd::{self, Crowd},
+    kernel_list::{self, Count, Counts, SYN_SENT},
+    netns::Netns,
+    process::finish,
+    sandbox,
+    server::{FullListener, Server},
+    socket::{self, Family},
+    ss, veth, wait,
+};
+
+const RANGE: std::ops::RangeInclusive<u16> = 30_000..=30_009;
+
+#[test]
+fn a_namespace_is_gone_with_its_value() {
+    let netns = Netns::named(RANGE);
+    let path = Path::new("/run/netns").join(netns.name().expect("a name"));
+    assert!(path.exists());
+    drop(netns);
+    assert!(!path.exists());
+
+    let netns = Netns::held_by_a_process(RANGE);
+    let here = std::fs::read_link("/proc/self/ns/net").unwrap();
+    let there = netns.run(|| std::fs::read_link("/proc/thread-self/ns/net").unwrap());
+    assert_ne!(here, there);
+    assert_eq!(there, Path::new(&format!("net:[{}]", netns.inum())));
+}
+
+#[test]
+fn the_kernels_list_tells_tuples_and_time_wait() {
+    let netns = Netns::named(RANGE);
+    let _server = Server::start(&netns, 8080);
+    let connect = |family: Family| {
+        netns.run(|| {
+            family
+                .connect((family.loopback(), 8080).into())
+                .expect("connect")
+        })
+    };
+    let _v4 = connect(Family::V4);
+    let _mapped = connect(Family::Mapped);
+    let v6 = connect(Family::V6);
+    let tuple = |family: Family| {
+        (
+            family.loopback(),
+            SocketAddr::from((family.loopback(), 8080)),
+        )
+    };
+    let count = |used, time_wait| Count { used, time_wait };
+    let expected = Counts::from([
+        (tuple(Family::V4), count(2, 0)),
+        (tuple(Family::V6), count(1, 0)),
+    ]);
+    assert_eq!(kernel_list::counts(&netns, &RANGE), expected);
+    // The server does not close: FIN_WAIT2, held by a mini-socket from the start.
+    drop(v6);
+    wait::until("a mini-socket", wait::SOON, || {
+        let counts = kernel_list::counts(&netns, &RANGE);
+        (counts.get(&tuple(Family::V6)) == Some(&count(1, 1))).then_some(())
+    });
+}
+
+#[test]
+fn a_full_listener_leaves_clients_waiting() {
+    let netns = Netns::named(RANGE);
+    let _full = FullListener::start(&netns, 8080);
+    let client = netns.run(|| Family::V4.socket());
+    client.set_nonblocking(true).unwrap();
+    let result = client.connect(&SocketAddr::from(([127, 0, 0, 1], 8080)).into());
+    assert_eq!(socket::errno(&result), Some(Errno::INPROGRESS));
+    let sockets = kernel_list::sockets(&netns);
+    assert_eq!(
+        sockets.iter().filter(|s| s.state == SYN_SENT).count(),
+        1,
+        "{sockets:?}"
+    );
+}
+
+#[test]
+fn a_bystander_keeps_a_connection_until_it_ends() {
+    let netns = Netns::named(RANGE);
+    let server = Server::start(&netns, 8080);
+    let used = || {
+        kernel_list::counts(&netns, &RANGE)
+            .values()
+            .map(|c| c.used)
+            .sum::<u32>()
+    };
+    let peer = SocketAddr::from(([127, 0, 0, 1], 8080));
+    let client = netns.run(|| Family::V4.connect(peer).expect("connect"));
+    client.set_linger(Some(std::time::Duration::ZERO)).unwrap();
+    let bystander = Bystander::take(client);
+    assert_eq!(used(), 1);
+    drop(bystander);
+    wait::until("the port's release", wait::SOON, || {
+        (used() == 0).then_some(())
+    });
+    server.reset_all();
+}
+
+#[test]
+fn a_cable_carries_connections() {
+    let (near, far) = (Netns::named(RANGE), Netns::named(RANGE));
+    veth::connect(&near, &far);
+    let _server = Server::start(&far, 8080);
+    let client = near.run(|| {
+        Family::V4
+            .connect((veth::FAR, 8080).into())
+            .expect("connect")
+    });
+    assert_eq!(
+        client.local_addr().unwrap().as_socket().unwrap().ip(),
+        veth::NEAR
+    );
+}
+
+#[test]
+fn a_crowd_is_as_large_as_it_says() {
+    let range = 30_000..=30_499;
+    let netns = Netns::named(range.clone());
+    let _crowd = Crowd::gather(&netns, 8080);
+    let counts = kernel_list::counts(&netns, &range);
+    assert!(
+        counts.values().all(|c| c.used as usize == crowd::PER_TUPLE),
+        "{counts:?}"
+    );
+    assert_eq!(counts.len() * crowd::PER_TUPLE, crowd::SIZE);
+    let states = ss::states(&netns, &range);
+    assert!(
+        states
+            .values()
+            .all(|s| s.values().sum::<u64>() as usize == crowd::PER_TUPLE)
+    );
+}
+
+#[test]
+fn sandboxes_take_away_what_they_say() {
+    let btf = finish(sandbox::without_btf(
+        Command::new("ls").arg("/sys/kernel/btf"),
+    ));
+    assert_eq!((btf.code(), btf.stdout.as_str()), (0, ""));
+    let status = ["Seccomp:", "/proc/self/status"];
+    let seccomp = finish(sandbox::without_program_load(
+        Command::new("grep").args(status),
+    ));
+    assert_eq!(seccomp.stdout.trim(), "Seccomp:\t2");
+}

@@ -1,0 +1,25 @@
+//! End to end, on the running kernel: the built program against real sockets in network
+//! namespaces of the tests' own. Needs root, ip(8) and ss(8) (iproute2).
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+mod agreement;
+mod bad_use;
+mod causes;
+mod check;
+mod ending;
+mod fill;
+mod filters;
+mod fixture;
+mod full_maps;
+mod namespaces;
+mod quiet;
+mod random;
+mod reuse;
+mod start;
+mod storm;
+mod support;
+mod time_wait;

@@ -1,0 +1,99 @@
+//! Running programs to their end, within a bound.
+
+use std::{
+    io::Read,
+    process::{Command, ExitStatus, Stdio},
+    thread,
+    time::Duration,
+};
+
+use super::wait;
+
+const BOUND: Duration = Duration::from_secs(60);
+
+/// What a program left behind.
+pub struct Finished {
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Finished {
+    /// Exit code; panics for a program that a signal ended.
+    pub fn code(&self) -> i32 {
+        let Self { status, stderr, .. } = self;
+        status
+            .code()
+            .unwrap_or_else(|| panic!("{status}: {stderr}"))
+    }
+}
+
+/// The program under test.
+pub fn portwatch(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_portwatch"));
+    command
+        .args(arguments)
+        .env("NO_COLOR", "1")
+        .env_remove("RUST_LOG");
+    command
+}
+
+/// Runs a command to its end; kills it and panics if it takes too long.
+pub fn finish(command: &mut Command) -> Finished {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let mut out = child.stdout.take().expect("piped");
+    let mut err = child.stderr.take().expect("piped");
+    let out = thread::spawn(move || read(&mut out));
+    let err = thread::spawn(move || read(&mut err));
+    let deadline = std::time::Instant::now() + BOUND;
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("wait for a child") {
+            break status;
+        }
+        if std::time::Instant::now() > deadline {
+            child.kill().expect("kill a child");
+            child.wait().expect("wait for a child");
+            panic!("{command:?} still ran after {BOUND:?}");
+        }
+        thread::sleep(Duration::from_millis(5));
+    };
+    Finished {
+        status,
+        stdout: out.join().expect("reader"),
+        stderr: err.join().expect("reader"),
+    }
+}
+
+/// Runs a command that must succeed and returns what it printed.
+pub fn succeed(command: &mut Command) -> String {
+    let finished = finish(command);
+    assert!(
+        finished.status.success(),
+        "{command:?}: {}",
+        finished.stderr
+    );
+    finished.stdout
+}
+
+/// ip(8), which must succeed.
+pub fn ip(arguments: &[&str]) -> String {
+    succeed(Command::new("ip").args(arguments))
+}
+
+/// Waits for a child's end.
+pub fn wait_for_exit(child: &mut std::process::Child) -> ExitStatus {
+    wait::until("the program's end", wait::SOON, || {
+        child.try_wait().expect("wait for a child")
+    })
+}
+
+fn read(from: &mut impl Read) -> String {
+    let mut bytes = Vec::new();
+    from.read_to_end(&mut bytes).expect("read a child's output");
+    String::from_utf8(bytes).expect("output is UTF-8")
+}

@@ -1,0 +1,95 @@
+//! The tracer's counts at one moment, as `watch --counts` prints them every interval.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use super::{
+    event::Event,
+    kernel_list::{self, Count, Counts, Tuple},
+    netns::Netns,
+    watcher::Watcher,
+};
+
+/// The lines of one interval.
+pub struct Tick {
+    /// A line a tuple.
+    pub samples: Vec<Event>,
+    /// The closing line.
+    pub tick: Event,
+}
+
+impl Tick {
+    /// What the tracer counts in a namespace; tuples that hold no port are left out.
+    pub fn counts(&self, netns: &Netns) -> Counts {
+        let mut counts = Counts::new();
+        for sample in self.of(netns) {
+            let count = Count {
+                used: sample.small("used"),
+                time_wait: sample.small("time_wait"),
+            };
+            if count != Count::default() {
+                let twice = counts.insert(sample.tuple(), count);
+                assert_eq!(twice, None, "two samples of {:?}", sample.tuple());
+            }
+        }
+        counts
+    }
+
+    /// A running total of every tuple of a namespace where it is not 0.
+    pub fn totals(&self, netns: &Netns, key: &str) -> BTreeMap<Tuple, u64> {
+        let totals = self.of(netns).map(|s| (s.tuple(), s.number(key)));
+        totals.filter(|(_, total)| *total > 0).collect()
+    }
+
+    pub fn of(&self, netns: &Netns) -> impl Iterator<Item = &Event> {
+        let inum = u64::from(netns.inum());
+        self.samples
+            .iter()
+            .filter(move |s| s.number("netns") == inum)
+    }
+}
+
+/// Waits for an interval that began after this call.
+pub fn fresh(watcher: &Watcher) -> Tick {
+    let is_tick = |event: &&Event| event.is("tick");
+    let seen = watcher.events().iter().filter(is_tick).count();
+    // The next one may have been under way already.
+    let wanted = seen + 2;
+    watcher.wait_for("two more ticks", |events| {
+        let ends: Vec<usize> = (0..events.len())
+            .filter(|i| events[*i].is("tick"))
+            .collect();
+        let end = *ends.get(wanted - 1)?;
+        let samples = events[ends[wanted - 2]..end]
+            .iter()
+            .filter(|e| e.is("sample"));
+        Some(Tick {
+            samples: samples.cloned().collect(),
+            tick: events[end].clone(),
+        })
+    })
+}
+
+/// Waits until the tracer's counts of all `places` (a namespace and its range) are the kernel's.
+pub fn wait_until_equal(
+    watcher: &Watcher,
+    places: &[(&Netns, std::ops::RangeInclusive<u16>)],
+    bound: Duration,
+) -> Tick {
+    let deadline = Instant::now() + bound;
+    loop {
+        let tick = fresh(watcher);
+        let differing = places.iter().find_map(|(netns, range)| {
+            let (ours, kernels) = (tick.counts(netns), kernel_list::counts(netns, range));
+            (ours != kernels).then_some((netns.selector(), ours, kernels))
+        });
+        let Some((netns, ours, kernels)) = differing else {
+            return tick;
+        };
+        if Instant::now() > deadline {
+            panic!("{netns} after {bound:?}\ntracer: {ours:#?}\nkernel: {kernels:#?}");
+        }
+    }
+}

@@ -1,0 +1,16 @@
+use std::time::{Duration, Instant};
+
+/// Longest that a test waits for something that should happen at once.
+pub const SOON: Duration = Duration::from_secs(20);
+
+/// Asks again and again until there is an answer; panics with `what` after `bound`.
+pub fn until<T>(what: &str, bound: Duration, mut ask: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + bound;
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "waited {bound:?} for {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
