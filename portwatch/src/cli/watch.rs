@@ -5,6 +5,7 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser},
     value_parser,
 };
+use log::LevelFilter;
 
 use super::{LogArgs, TupleArgs};
 use crate::model::{Ratio, parse_comm, parse_duration, parse_ring_size};
@@ -146,4 +147,16 @@ pub enum BpfLog {
     Warn = 2,
     Info = 3,
     Debug = 4,
+}
+
+impl From<BpfLog> for LevelFilter {
+    fn from(level: BpfLog) -> Self {
+        match level {
+            BpfLog::Off => Self::Off,
+            BpfLog::Error => Self::Error,
+            BpfLog::Warn => Self::Warn,
+            BpfLog::Info => Self::Info,
+            BpfLog::Debug => Self::Debug,
+        }
+    }
 }

@@ -122,7 +122,7 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
 
     use super::{NetnsId, count_here};
-    use crate::kernel::netns::fixture::{in_new_netns, loopback_up};
+    use crate::kernel::netns::{fixture::in_new_netns, loopback_up};
 
     /// Opens `count` connections to the listener and keeps both ends open.
     fn connect(listener: &TcpListener, count: usize) -> Vec<(TcpStream, TcpStream)> {
@@ -142,7 +142,7 @@ mod tests {
             cookie: 0,
         };
         let (namespace, mut samples) = in_new_netns(|| {
-            loopback_up();
+            loopback_up().unwrap();
             let range = "/proc/sys/net/ipv4/ip_local_port_range";
             std::fs::write(range, "40000 40099").unwrap();
             // Two of the ports that are listened on lie inside the range. They are taken first, lest
