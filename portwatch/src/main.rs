@@ -14,7 +14,7 @@ fn main() -> ExitCode {
         Ok(parsed) => parsed,
         Err(exit) => return exit.into(),
     };
-    log_to_stderr(command.log().verbose);
+    log_to_stderr(command.log_level());
     let result = match command {
         Command::Watch(args) => watch::run(&args, ratios),
         Command::Check(args) => Ok(check::run(&args, ratios)),
@@ -23,21 +23,11 @@ fn main() -> ExitCode {
     result.unwrap_or_else(|error| Exit::report(&error)).into()
 }
 
-/// Warnings, and with `-v` more; the libraries' own talk only with `-vvv`.
-fn log_to_stderr(verbose: u8) {
-    let level = match verbose {
-        0 => LevelFilter::Warn,
-        1 => LevelFilter::Info,
-        _ => LevelFilter::Debug,
-    };
-    let mut builder = env_logger::Builder::new();
-    if verbose < 3 {
-        builder.filter_level(LevelFilter::Error);
-        builder.filter_module("portwatch", level);
-    } else {
-        builder.filter_level(LevelFilter::Trace);
-    }
-    builder
+/// The kernel side's log has the same module as ours; of the libraries only errors are told.
+fn log_to_stderr(level: LevelFilter) {
+    env_logger::Builder::new()
+        .filter_level(LevelFilter::Error)
+        .filter_module("portwatch", level)
         .format(|out, record| {
             let level = record.level().as_str().to_lowercase();
             writeln!(out, "portwatch: {level}: {}", record.args())

@@ -50,13 +50,12 @@ pub struct CheckArgs {
     pub tuples: TupleArgs,
 }
 
-/// Where the counts of `check` come from.
+/// Where the counts of `check` come from: the tracer, which takes root; sock_diag, which takes no
+/// BPF and for the caller's own namespace no root; or the first where it works, else the second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "a doc comment here would show in the help")]
 pub enum SourceChoice {
-    /// bpf where it works, else netlink
     Auto,
-    /// The tracer's own walk; needs root
     Bpf,
-    /// sock_diag; needs no BPF, and for the caller's own namespace no root
     Netlink,
 }

@@ -6,6 +6,7 @@ mod parse;
 mod watch;
 
 use clap::{Args, Parser, Subcommand};
+use log::LevelFilter;
 
 pub use check::{CheckArgs, SourceChoice};
 pub use filter::TupleArgs;
@@ -23,9 +24,7 @@ Examples:
 Exit codes: 0 ended as asked, 1 unexpected failure, 2 bad usage, 3 missing privileges,
 4 this kernel can't run it. `check` has its own: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.";
 
-/// Warns before Linux runs out of ephemeral ports, and says at once who ran out.
-///
-/// Without a command it watches.
+/// Warns before Linux runs out of ephemeral ports, and says at once who ran out
 #[derive(Debug, Parser)]
 #[command(
     name = "portwatch",
@@ -84,13 +83,20 @@ impl Cli {
 }
 
 impl Command {
-    /// How much to tell on stderr.
+    /// How much to tell on stderr: warnings, with `-v` more, and the kernel side's own log as far
+    /// as that was asked for.
     #[must_use]
-    pub fn log(&self) -> LogArgs {
-        match self {
-            Self::Watch(args) => args.log,
-            Self::Check(args) => args.log,
-            Self::Doctor(args) => args.log,
-        }
+    pub fn log_level(&self) -> LevelFilter {
+        let (log, bpf_log) = match self {
+            Self::Watch(args) => (args.log, args.tracer.bpf_log.into()),
+            Self::Check(args) => (args.log, LevelFilter::Off),
+            Self::Doctor(args) => (args.log, LevelFilter::Off),
+        };
+        let own = match log.verbose {
+            0 => LevelFilter::Warn,
+            1 => LevelFilter::Info,
+            _ => LevelFilter::Debug,
+        };
+        own.max(bpf_log)
     }
 }

@@ -65,6 +65,8 @@ mod tests {
     use std::time::Duration;
 
     use clap::CommandFactory;
+    use log::LevelFilter;
+    use proptest::prelude::*;
 
     use super::{Cli, Command, first_line, try_parse};
     use crate::cli::{CheckArgs, Hooks, SourceChoice, WatchArgs};
@@ -179,5 +181,28 @@ mod tests {
             "the warning threshold (90 %) is above the critical threshold (80 %): \
              lower --warning or raise --critical"
         );
+    }
+
+    #[test]
+    fn the_kernel_sides_log_is_let_through() {
+        let level = |line| parsed(line).unwrap().log_level();
+        assert_eq!(level("portwatch"), LevelFilter::Warn);
+        assert_eq!(level("portwatch check -v"), LevelFilter::Info);
+        assert_eq!(level("portwatch --bpf-log debug"), LevelFilter::Debug);
+        assert_eq!(level("portwatch --bpf-log error"), LevelFilter::Warn);
+    }
+
+    proptest! {
+        #[test]
+        fn any_words_are_a_command_or_an_error(
+            option in prop::sample::select(vec![
+                "--warning", "--interval", "--duration", "--ring-size", "--peer", "--port",
+                "--netns", "--comm", "--pid", "--hooks", "--top", "--max-tuples",
+            ]),
+            value in r"[0-9.%:/a-z\[\] -]{0,12}|\PC{0,12}",
+        ) {
+            let words = ["portwatch".into(), option.into(), value.into()];
+            let _ = try_parse(words.into());
+        }
     }
 }

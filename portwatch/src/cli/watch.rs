@@ -1,6 +1,11 @@
 use std::time::Duration;
 
-use clap::{Args, ValueEnum, builder::BoolishValueParser, value_parser};
+use clap::{
+    Args, ValueEnum,
+    builder::{PossibleValuesParser, TypedValueParser},
+    value_parser,
+};
+use log::LevelFilter;
 
 use super::{LogArgs, TupleArgs};
 use crate::model::{Ratio, parse_comm, parse_duration, parse_ring_size};
@@ -69,16 +74,17 @@ pub struct TracerArgs {
     /// Hook set: auto or tracepoint
     #[arg(long, value_name = "HOOKS", default_value = "auto", value_parser = parse_hooks)]
     pub hooks: Hooks,
-    /// How to follow TIME_WAIT: by every timer, or by sweeps on hosts too busy for that
+    /// How to follow TIME_WAIT: by each timer's events, or by sweeps alone (cheaper, less exact)
     #[arg(long, value_name = "HOW", value_enum, default_value_t = TimeWaitChoice::Auto)]
     pub time_wait: TimeWaitChoice,
     /// Time between two sweeps over the kernel's own list [default: 60s, or 5s with --time-wait
     /// sweep]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub sweep_interval: Option<Duration>,
-    /// Look at what connect returns: tells missing source addresses, slows all system calls a bit
+    /// Look at what connect(2) returns, to tell missing source addresses; slows every system call
     #[arg(long, value_name = "on|off", default_value = "on")]
-    #[arg(value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
+    #[arg(value_parser = PossibleValuesParser::new(["on", "off"]).map(|word| word == "on"))]
+    #[arg(action = clap::ArgAction::Set, hide_possible_values = true)]
     pub connect_errno: bool,
     /// Sockets that can be tracked
     #[arg(long, value_name = "N", default_value_t = 262_144)]
@@ -116,23 +122,19 @@ fn parse_hooks(text: &str) -> Result<Hooks, String> {
     }
 }
 
-/// How TIME_WAIT is followed.
+/// How TIME_WAIT is followed: by the events of its timers, which is exact; by sweeps alone, which
+/// is cheaper and late by up to a sweep's interval; or by events where the kernel allows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "a doc comment here would show in the help")]
 pub enum TimeWaitChoice {
-    /// By every timer's start and end: exact
     Events,
-    /// By sweeps alone: cheaper, and late by up to a sweep's interval
     Sweep,
-    /// events where the kernel allows it
     Auto,
 }
 
 /// When to use colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[expect(
-    missing_docs,
-    reason = "the names say it; a doc comment would show in the help"
-)]
+#[expect(missing_docs, reason = "a doc comment here would show in the help")]
 pub enum Color {
     Auto,
     Always,
@@ -141,14 +143,23 @@ pub enum Color {
 
 /// Level of the kernel side's log, as `aya_log::Level` numbers them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[expect(
-    missing_docs,
-    reason = "the names say it; a doc comment would show in the help"
-)]
+#[expect(missing_docs, reason = "a doc comment here would show in the help")]
 pub enum BpfLog {
     Off = 0,
     Error = 1,
     Warn = 2,
     Info = 3,
     Debug = 4,
+}
+
+impl From<BpfLog> for LevelFilter {
+    fn from(level: BpfLog) -> Self {
+        match level {
+            BpfLog::Off => Self::Off,
+            BpfLog::Error => Self::Error,
+            BpfLog::Warn => Self::Warn,
+            BpfLog::Info => Self::Info,
+            BpfLog::Debug => Self::Debug,
+        }
+    }
 }

@@ -21,16 +21,22 @@ pub(super) enum End {
 
 /// Waits until it is time to end: the duration is over, SIGINT, SIGTERM, or a closed output.
 ///
+/// Signals are caught from the call on, the duration counts from the first poll. To be called
+/// inside a tokio runtime.
+///
 /// # Errors
-/// When signals can't be waited for.
-pub(super) async fn end(duration: Option<Duration>) -> io::Result<End> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = interrupt.recv() => Ok(End::Asked),
-        _ = terminate.recv() => Ok(End::Asked),
-        () = over(duration) => Ok(End::Asked),
-        () = closed() => Ok(End::Closed),
+/// The future's: when signals can't be caught.
+pub(super) fn end(duration: Option<Duration>) -> impl Future<Output = io::Result<End>> {
+    let interrupt = signal(SignalKind::interrupt());
+    let terminate = signal(SignalKind::terminate());
+    async move {
+        let (mut interrupt, mut terminate) = (interrupt?, terminate?);
+        tokio::select! {
+            _ = interrupt.recv() => Ok(End::Asked),
+            _ = terminate.recv() => Ok(End::Asked),
+            () = over(duration) => Ok(End::Asked),
+            () = closed() => Ok(End::Closed),
+        }
     }
 }
 
@@ -60,4 +66,26 @@ fn is_closed() -> bool {
         && polled
             .iter()
             .any(|fd| fd.revents().intersects(PollFlags::ERR | PollFlags::HUP))
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::process::{Signal, getpid, kill_process};
+    use tokio::time::timeout;
+
+    use super::{Duration, End, end};
+
+    #[tokio::test]
+    async fn a_signal_before_the_first_poll_is_not_missed() {
+        let end = end(None);
+        kill_process(getpid(), Signal::TERM).unwrap();
+        let ended = timeout(Duration::from_secs(10), end).await;
+        assert_eq!(ended.unwrap().unwrap(), End::Asked);
+    }
+
+    #[tokio::test]
+    async fn the_duration_ends_it() {
+        let ended = timeout(Duration::from_secs(10), end(Some(Duration::from_millis(1)))).await;
+        assert_eq!(ended.unwrap().unwrap(), End::Asked);
+    }
 }

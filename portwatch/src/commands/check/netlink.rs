@@ -116,3 +116,55 @@ fn id(netns: &Netns) -> NetnsId {
         cookie: 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
+
+    use super::{NetnsId, count_here};
+    use crate::kernel::netns::{fixture::in_new_netns, loopback_up};
+
+    /// Opens `count` connections to the listener and keeps both ends open.
+    fn connect(listener: &TcpListener, count: usize) -> Vec<(TcpStream, TcpStream)> {
+        let address = listener.local_addr().unwrap();
+        let pair = |_| {
+            let client = TcpStream::connect(address).unwrap();
+            (client, listener.accept().unwrap().0)
+        };
+        (0..count).map(pair).collect()
+    }
+
+    #[test]
+    fn counts_the_connecting_ends_only() {
+        let id = NetnsId {
+            name: None,
+            inum: 1,
+            cookie: 0,
+        };
+        let (namespace, mut samples) = in_new_netns(|| {
+            loopback_up().unwrap();
+            let range = "/proc/sys/net/ipv4/ip_local_port_range";
+            std::fs::write(range, "40000 40099").unwrap();
+            // Two of the ports that are listened on lie inside the range. They are taken first, lest
+            // a connection take them.
+            let v4 = IpAddr::from(Ipv4Addr::LOCALHOST);
+            let v6 = IpAddr::from(Ipv6Addr::LOCALHOST);
+            let listeners = [(v4, 8080), (v4, 40_050), (v6, 40_051)]
+                .map(|address| TcpListener::bind(address).unwrap());
+            let _open = listeners.each_ref().map(|listener| connect(listener, 10));
+            count_here(id).unwrap()
+        });
+        samples.sort_by(|a, b| a.tuple.cmp(&b.tuple));
+        assert_eq!(namespace.capacity(), 100);
+        let seen: Vec<_> = samples
+            .iter()
+            .map(|s| (s.tuple.to_string(), s.usage.used))
+            .collect();
+        let expected = [
+            ("127.0.0.1 -> 127.0.0.1:8080".to_owned(), 10),
+            ("127.0.0.1 -> 127.0.0.1:40050".to_owned(), 10),
+            ("::1 -> [::1]:40051".to_owned(), 10),
+        ];
+        assert_eq!(seen, expected);
+    }
+}
