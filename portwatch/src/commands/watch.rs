@@ -15,7 +15,7 @@ use super::{
 use crate::{
     cli::{Color, Hooks, TimeWaitChoice, WatchArgs},
     exit::Exit,
-    model::{Event, EventKind, Filter, Ratios},
+    model::{Event, EventKind, Filter, Ratios, Screen},
     output::{
         ColorChoice, EventWriter,
         json::{JsonWriter, TracerKeys, write_sample, write_tick},
@@ -46,7 +46,7 @@ async fn watch(args: &WatchArgs, ratios: Ratios) -> Result<Exit> {
     // Signals are caught before anything is attached.
     let mut end = pin!(end(args.duration));
     let mut printer = Printer {
-        filter,
+        screen: Screen::new(filter),
         writer: writer(args, ratios),
         line: Vec::new(),
     };
@@ -75,7 +75,7 @@ async fn watch(args: &WatchArgs, ratios: Ratios) -> Result<Exit> {
 
 /// Prints the events that pass the filter.
 struct Printer {
-    filter: Filter,
+    screen: Screen,
     writer: Box<dyn EventWriter>,
     line: Vec<u8>,
 }
@@ -84,9 +84,9 @@ impl Printer {
     /// One write an event, so that lines of several writers to one pipe don't mix.
     fn print(&mut self, mut event: Event) -> Result<()> {
         if let EventKind::Started(started) = &mut event.kind {
-            self.filter.narrow(started);
+            self.screen.filter.narrow(started);
         }
-        if !self.filter.event(&event) {
+        if !self.screen.passes(&event) {
             return Ok(());
         }
         self.line.clear();
@@ -101,7 +101,7 @@ impl Printer {
         for sample in tick
             .samples
             .iter()
-            .filter(|sample| self.filter.tuple(&sample.tuple))
+            .filter(|sample| self.screen.filter.tuple(&sample.tuple))
         {
             write_sample(&mut self.line, now, sample)?;
         }

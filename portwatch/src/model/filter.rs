@@ -44,8 +44,8 @@ impl Filter {
     /// `started`, `lost` and `degraded` are about portwatch itself and always pass. A filter on
     /// processes asks "who did it"; two kinds of lines have no such answer and pass it, because
     /// they complete lines that did: a recovery ends an alert, and a line that only accounts for
-    /// suppressed failures may well stand for failures of that process. A warning whose process is
-    /// unknown does not pass.
+    /// suppressed failures may well stand for failures of that process; [`Screen`](super::Screen)
+    /// decides on them. A warning whose process is unknown does not pass.
     #[must_use]
     pub fn event(&self, event: &Event) -> bool {
         match &event.kind {
@@ -77,8 +77,14 @@ impl Filter {
             && any_of(&self.ports, |&port| port == tuple.peer_port)
     }
 
+    /// Whether certain processes were asked for.
+    #[must_use]
+    pub fn asks_for_processes(&self) -> bool {
+        !self.pids.is_empty() || !self.comms.is_empty()
+    }
+
     fn process(&self, process: Option<&Process>, unknown: bool) -> bool {
-        if self.pids.is_empty() && self.comms.is_empty() {
+        if !self.asks_for_processes() {
             return true;
         }
         match process {

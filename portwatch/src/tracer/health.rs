@@ -1,116 +1,200 @@
 //! What makes the counts less than exact, told when it happens.
 
+use std::time::Duration;
+
 use portwatch_common::Stats;
 
-use super::programs::Programs;
+use super::{Sweeps, programs::Programs};
 use crate::model::EventKind;
+
+/// A state that lasts is told again after this time, not at every look.
+const REMINDER: Duration = Duration::from_secs(60);
 
 /// Watches the kernel side's own counters.
 pub(super) struct Health {
     before: Stats,
     misses: u64,
-    max_sockets: u32,
-    max_tuples: u32,
+    corrections: u64,
+    sockets: Lasting,
+    tuples: Lasting,
+}
+
+/// Something that goes wrong again and again.
+struct Lasting {
+    limit: u32,
+    count: u64,
+    told: Option<Duration>,
 }
 
 impl Health {
     /// Everything is well so far, whatever the counters say: `stats` is where they start.
     pub fn new(stats: Stats, max_sockets: u32, max_tuples: u32) -> Self {
+        let lasting = |limit| Lasting {
+            limit,
+            count: 0,
+            told: None,
+        };
         Self {
             before: stats,
             misses: 0,
-            max_sockets,
-            max_tuples,
+            corrections: 0,
+            sockets: lasting(max_sockets),
+            tuples: lasting(max_tuples),
         }
     }
 
-    /// What has gone wrong since the previous look.
-    pub fn look(&mut self, stats: &Stats, programs: &Programs) -> Vec<EventKind> {
-        let Self {
-            before,
-            max_sockets,
-            max_tuples,
-            ..
-        } = self;
-        let grown = |counter: fn(&Stats) -> u64| counter(stats).saturating_sub(counter(before));
+    /// What has gone wrong since the previous look, `now` being any steady clock's time.
+    pub fn look(&mut self, stats: &Stats, now: Duration) -> Vec<EventKind> {
+        let before = std::mem::replace(&mut self.before, *stats);
+        let grown = |counter: fn(&Stats) -> u64| counter(stats).saturating_sub(counter(&before));
         let mut events = Vec::new();
         let lost = grown(|stats| stats.lost_events);
         if lost > 0 {
             events.push(EventKind::Lost { events: lost });
         }
-        let mut degraded = |reason| events.push(EventKind::Degraded { reason });
-        let sockets = grown(|stats| stats.sockets_full);
-        if sockets > 0 {
-            degraded(format!(
-                "{sockets} sockets found no room in the set of {max_sockets}: the counts of their tuples are too low; start again with a larger --max-sockets"
-            ));
-        }
-        let tuples = grown(|stats| stats.tuples_full);
-        if tuples > 0 {
-            degraded(format!(
-                "{tuples} connections belong to tuples that found no room among {max_tuples}: they are not counted; start again with a larger --max-tuples"
-            ));
-        }
-        let misses: u64 = programs
-            .values()
-            .map(|program| program.recursion_misses)
-            .sum();
-        let missed = misses.saturating_sub(self.misses);
-        if missed > 0 {
-            degraded(format!(
-                "the kernel skipped {missed} program runs (recursion_misses): a count may be off until the next sweep"
-            ));
-        }
-        self.misses = misses;
-        self.before = *stats;
+        let sockets = self.sockets.grow(grown(|stats| stats.sockets_full), now).map(|count| {
+            format!(
+                "{count} sockets found no room in the set of {}: the counts of their tuples are too low; start again with a larger --max-sockets",
+                self.sockets.limit
+            )
+        });
+        let tuples = self.tuples.grow(grown(|stats| stats.tuples_full), now).map(|count| {
+            format!(
+                "{count} connections belong to tuples that found no room among {}: they are not counted; start again with a larger --max-tuples",
+                self.tuples.limit
+            )
+        });
+        let degraded = sockets.into_iter().chain(tuples);
+        events.extend(degraded.map(|reason| EventKind::Degraded { reason }));
         events
+    }
+
+    /// What a sweep had to put right, if anything.
+    pub fn swept(&mut self, sweeps: &Sweeps) -> Option<EventKind> {
+        let before = std::mem::replace(&mut self.corrections, sweeps.corrections);
+        let put_right = sweeps.corrections.saturating_sub(before);
+        (put_right > 0).then(|| EventKind::Degraded {
+            reason: format!(
+                "a sweep put {put_right} sockets right that the hooks had missed: counts were off by as many until now"
+            ),
+        })
+    }
+
+    /// Whether the kernel skipped runs of a program that counts, because one was already active on
+    /// the CPU. Most of those runs would have changed nothing; a sweep tells.
+    pub fn missed(&mut self, programs: &Programs) -> bool {
+        let counting = programs.iter().filter(|(name, _)| *name != "sys_exit");
+        let misses = counting.map(|(_, program)| program.recursion_misses).sum();
+        std::mem::replace(&mut self.misses, misses) < misses
+    }
+}
+
+impl Lasting {
+    /// Counts further cases; how many there are to tell of, if it is time to.
+    fn grow(&mut self, count: u64, now: Duration) -> Option<u64> {
+        self.count += count;
+        let due = self
+            .told
+            .is_none_or(|told| now.saturating_sub(told) >= REMINDER);
+        if self.count == 0 || !due {
+            return None;
+        }
+        self.told = Some(now);
+        Some(std::mem::take(&mut self.count))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use portwatch_common::Stats;
 
-    use super::{EventKind, Health, Programs};
+    use super::{EventKind, Health, Sweeps};
     use crate::tracer::programs::ProgramCounters;
 
-    #[test]
-    fn tells_of_growth_once() {
-        let mut health = Health::new(
+    fn health() -> Health {
+        Health::new(
             Stats {
                 lost_events: 5,
                 ..Stats::default()
             },
             16,
             4,
-        );
+        )
+    }
+
+    #[test]
+    fn tells_of_growth_once() {
+        let mut health = health();
         let stats = Stats {
             lost_events: 7,
             ..Stats::default()
         };
         assert_eq!(
-            health.look(&stats, &Programs::new()),
+            health.look(&stats, Duration::ZERO),
             [EventKind::Lost { events: 2 }]
         );
-        assert_eq!(health.look(&stats, &Programs::new()), []);
+        assert_eq!(health.look(&stats, Duration::ZERO), []);
     }
 
     #[test]
-    fn names_the_option_that_helps() {
-        let mut health = Health::new(Stats::default(), 16, 4);
+    fn a_full_map_is_told_at_once_and_then_once_a_minute() {
+        let mut health = health();
+        let mut told = |full, seconds| {
+            let stats = Stats {
+                lost_events: 5,
+                sockets_full: full,
+                ..Stats::default()
+            };
+            format!("{:?}", health.look(&stats, Duration::from_secs(seconds)))
+        };
+        let first = told(3, 1);
+        assert!(
+            first.contains("3 sockets") && first.contains("--max-sockets"),
+            "{first}"
+        );
+        assert_eq!(told(10, 2), "[]");
+        assert!(told(12, 61).contains("9 sockets"));
+        assert_eq!(told(12, 200), "[]");
+    }
+
+    #[test]
+    fn names_the_option_that_helps_with_tuples() {
         let stats = Stats {
-            sockets_full: 1,
+            lost_events: 5,
             tuples_full: 1,
             ..Stats::default()
         };
-        let missed = ProgramCounters {
-            recursion_misses: 3,
-            verified_insns: 0,
+        let told = format!("{:?}", health().look(&stats, Duration::ZERO));
+        assert!(told.contains("--max-tuples"), "{told}");
+    }
+
+    #[test]
+    fn a_skipped_run_of_a_counting_program_is_noticed_once() {
+        let mut health = health();
+        let misses = |name: &str, recursion_misses| {
+            let counters = ProgramCounters {
+                recursion_misses,
+                verified_insns: 0,
+            };
+            [(name.to_owned(), counters)].into()
         };
-        let told = health.look(&stats, &[("timer_start".to_owned(), missed)].into());
-        let told = format!("{told:?}");
-        for word in ["--max-sockets", "--max-tuples", "skipped 3"] {
-            assert!(told.contains(word), "{word}: {told}");
-        }
+        assert!(!health.missed(&misses("sys_exit", 3)));
+        assert!(health.missed(&misses("timer_start", 3)));
+        assert!(!health.missed(&misses("timer_start", 3)));
+    }
+
+    #[test]
+    fn only_a_sweep_that_mended_something_is_told() {
+        let mut health = health();
+        let sweep = |corrections| Sweeps {
+            corrections,
+            ..Sweeps::default()
+        };
+        assert_eq!(health.swept(&sweep(0)), None);
+        let told = format!("{:?}", health.swept(&sweep(2)));
+        assert!(told.contains("put 2 sockets right"), "{told}");
+        assert_eq!(health.swept(&sweep(2)), None);
     }
 }

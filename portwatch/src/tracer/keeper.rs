@@ -20,11 +20,15 @@ use super::{
 
 /// Time between two looks at the namespaces and the slots.
 const ROUND: Duration = Duration::from_secs(1);
+/// Time between two sweeps at least, however often one is asked for.
+const SWEEP_PAUSE: Duration = Duration::from_secs(10);
 
 /// What the event side asks of the keeper.
 pub(super) enum Request {
     /// Look at the namespaces now, and say when that is done.
     Refresh(oneshot::Sender<()>),
+    /// Sweep early: something may have been missed.
+    Sweep,
 }
 
 /// What the keeper tells the event side.
@@ -75,6 +79,13 @@ impl Keeper {
         }
         when_done
     }
+
+    /// Has a sweep done soon.
+    pub fn sweep_soon(&self) {
+        if let Some(requests) = &self.requests {
+            let _ = requests.send(Request::Sweep);
+        }
+    }
 }
 
 impl Drop for Keeper {
@@ -111,23 +122,30 @@ impl Work {
             }
         };
         let mut next_round = Instant::now() + ROUND;
-        let mut next_sweep = Instant::now() + self.sweep_interval;
+        let mut last_sweep = Instant::now();
+        let mut next_sweep = last_sweep + self.sweep_interval;
         loop {
             let wait = next_round
                 .min(next_sweep)
                 .saturating_duration_since(Instant::now());
-            match inbox.recv_timeout(wait) {
-                Ok(Request::Refresh(done)) => {
-                    // One look answers everybody who asked before it.
-                    let mut waiting = vec![done];
-                    waiting.extend(inbox.try_iter().map(|Request::Refresh(done)| done));
-                    tell(self.refresh());
-                    for done in waiting {
-                        let _ = done.send(());
-                    }
-                }
+            let mut waiting = Vec::new();
+            let first = match inbox.recv_timeout(wait) {
+                Ok(request) => Some(request),
+                Err(mpsc::RecvTimeoutError::Timeout) => None,
                 Err(mpsc::RecvTimeoutError::Disconnected) => return,
-                Err(mpsc::RecvTimeoutError::Timeout) => {}
+            };
+            for request in first.into_iter().chain(inbox.try_iter()) {
+                match request {
+                    Request::Refresh(done) => waiting.push(done),
+                    Request::Sweep => next_sweep = next_sweep.min(last_sweep + SWEEP_PAUSE),
+                }
+            }
+            if !waiting.is_empty() {
+                // One look answers everybody who asked before it.
+                tell(self.refresh());
+                for done in waiting {
+                    let _ = done.send(());
+                }
             }
             let now = Instant::now();
             if now >= next_round {
@@ -140,7 +158,8 @@ impl Work {
                     Ok(()) => drop(reports.send(Report::Swept(self.sweeper.totals))),
                     Err(error) => tell(Err(error)),
                 }
-                next_sweep = Instant::now() + self.sweep_interval;
+                last_sweep = Instant::now();
+                next_sweep = last_sweep + self.sweep_interval;
             }
         }
     }

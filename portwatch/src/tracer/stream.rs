@@ -93,6 +93,9 @@ impl Tracer {
 
     fn tick(&mut self) {
         let programs = (self.programs)();
+        if self.tally.health.missed(&programs) {
+            self.keeper.sweep_soon();
+        }
         let (events, tick) = self.tally.tick(&self.shared, programs);
         self.ready.extend(events.into_iter().map(Update::Event));
         self.ready.push_back(Update::Tick(tick));
@@ -100,12 +103,18 @@ impl Tracer {
 
     fn report(&mut self, report: Report) {
         match report {
-            Report::Swept(sweeps) => self.tally.sweeps = sweeps,
-            Report::Degraded(reason) => {
-                let event = self.tally.now(EventKind::Degraded { reason });
-                self.ready.push_back(Update::Event(event));
+            Report::Swept(sweeps) => {
+                self.tally.sweeps = sweeps;
+                let told = self.tally.health.swept(&sweeps);
+                self.tell(told);
             }
+            Report::Degraded(reason) => self.tell(Some(EventKind::Degraded { reason })),
         }
+    }
+
+    fn tell(&mut self, kind: Option<EventKind>) {
+        let event = kind.map(|kind| self.tally.now(kind));
+        self.ready.extend(event.map(Update::Event));
     }
 }
 

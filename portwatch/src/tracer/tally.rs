@@ -78,7 +78,7 @@ pub(super) struct Tally {
     started_ns: u64,
     memories: HashMap<Life, Memory>,
     storm: Storm<(Life, Cause)>,
-    health: Health,
+    pub health: Health,
     last_no_source: Option<Tuple>,
     pub sweeps: Sweeps,
     /// Whether ticks carry samples.
@@ -209,7 +209,7 @@ impl Tally {
         let stats = shared.statistics.read();
         let entries = entries(shared, &stats);
         let now = Duration::from_nanos(monotonic_ns());
-        let mut kinds = self.health.look(&stats, &programs);
+        let mut kinds = self.health.look(&stats, now);
         let mut samples = Vec::new();
         for (life, entry) in &entries {
             let memory = self.memories.entry(*life).or_default();

@@ -1,0 +1,100 @@
+use std::collections::HashSet;
+
+use super::{Event, EventKind, Filter, Process, Tuple};
+
+/// Decides event by event what the reader sees, and remembers what that depends on.
+///
+/// Some lines have no process: a recovery, and one that only accounts for suppressed failures. To
+/// a reader who asked for certain processes they belong when an earlier line of their tuple did:
+/// they complete it.
+#[derive(Debug)]
+pub struct Screen {
+    /// What the reader asked for.
+    pub filter: Filter,
+    shown: HashSet<Tuple>,
+}
+
+impl Screen {
+    /// Nothing shown yet.
+    #[must_use]
+    pub fn new(filter: Filter) -> Self {
+        Self {
+            filter,
+            shown: HashSet::new(),
+        }
+    }
+
+    /// Whether the reader sees this event.
+    pub fn passes(&mut self, event: &Event) -> bool {
+        if !self.filter.event(event) {
+            return false;
+        }
+        let Some((tuple, process)) = subject(event).filter(|_| self.filter.asks_for_processes())
+        else {
+            return true;
+        };
+        if process.is_none() {
+            return self.shown.contains(tuple);
+        }
+        self.shown.insert(tuple.clone());
+        true
+    }
+}
+
+/// The tuple and the process of an event; none for one that is about portwatch itself.
+fn subject(event: &Event) -> Option<(&Tuple, Option<&Process>)> {
+    match &event.kind {
+        EventKind::Alert(alert) => Some((&alert.tuple, alert.process.as_ref())),
+        EventKind::Failure(failure) => Some((&failure.tuple, failure.process.as_ref())),
+        EventKind::Started(_) | EventKind::Lost { .. } | EventKind::Degraded { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{EventKind, Filter, Screen};
+    use crate::model::{
+        AlertKind, Event,
+        testing::{alert, event, failure},
+    };
+
+    fn recovery() -> Event {
+        let mut recovery = alert(AlertKind::Recovered);
+        recovery.process = None;
+        event(EventKind::Alert(recovery))
+    }
+
+    fn rest_of_a_storm() -> Event {
+        let mut rest = failure();
+        rest.process = None;
+        event(EventKind::Failure(rest))
+    }
+
+    fn screen(comm: &str) -> Screen {
+        Screen::new(Filter {
+            comms: vec![comm.to_owned()],
+            ..Filter::default()
+        })
+    }
+
+    #[test]
+    fn lines_without_a_process_complete_those_that_were_shown() {
+        let mut screen = screen("haproxy");
+        assert!(!screen.passes(&recovery()) && !screen.passes(&rest_of_a_storm()));
+        assert!(screen.passes(&event(EventKind::Alert(alert(AlertKind::Warning)))));
+        assert!(screen.passes(&recovery()) && screen.passes(&rest_of_a_storm()));
+    }
+
+    #[test]
+    fn another_process_brings_nothing_with_it() {
+        let mut screen = screen("nginx");
+        assert!(!screen.passes(&event(EventKind::Failure(failure()))));
+        assert!(!screen.passes(&recovery()));
+    }
+
+    #[test]
+    fn without_a_filter_on_processes_everything_passes() {
+        let mut screen = Screen::new(Filter::default());
+        assert!(screen.passes(&recovery()) && screen.passes(&rest_of_a_storm()));
+    }
+}
