@@ -163,4 +163,14 @@ fn check_facts(event: &Event, case: &Case, netns: &Netns, peer: SocketAddr) {
     assert_eq!(event.text("comm"), COMM);
     assert_eq!(event.small("uid"), UID);
     assert!(event.text("time").ends_with('Z'));
+    if let Some(cgroup) = own_cgroup() {
+        assert_eq!(event.text("cgroup"), cgroup);
+    }
+}
+
+/// The test's own cgroup (v2), unless that is the root, which tells nothing.
+fn own_cgroup() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/self/cgroup").expect("cgroups");
+    let path = text.lines().find_map(|line| line.strip_prefix("0::"))?;
+    (path != "/").then(|| path.to_owned())
 }

@@ -11,9 +11,9 @@ use crate::support::{
     netns::Netns,
     process::finish,
     sandbox,
-    server::{FullListener, Server},
+    server::{self, FullListener, Server},
     socket::{self, Family},
-    ss, veth, wait,
+    ss, traffic, veth, wait,
 };
 
 const RANGE: std::ops::RangeInclusive<u16> = 30_000..=30_009;
@@ -36,35 +36,18 @@ fn a_namespace_is_gone_with_its_value() {
 #[test]
 fn the_kernels_list_tells_tuples_and_time_wait() {
     let netns = Netns::named(RANGE);
-    let _server = Server::start(&netns, 8080);
-    let connect = |family: Family| {
-        netns.run(|| {
-            family
-                .connect((family.loopback(), 8080).into())
-                .expect("connect")
-        })
-    };
-    let _v4 = connect(Family::V4);
-    let _mapped = connect(Family::Mapped);
-    let v6 = connect(Family::V6);
-    let tuple = |family: Family| {
-        (
-            family.loopback(),
-            SocketAddr::from((family.loopback(), 8080)),
-        )
-    };
+    let listener = server::listen(&netns, 8080, 10);
+    let peer = |family: Family| SocketAddr::from((family.loopback(), 8080));
+    traffic::leave_time_wait(&netns, &listener, peer(Family::V4), 3);
+    let _open = [Family::V4, Family::Mapped, Family::V6]
+        .map(|family| netns.run(|| family.connect(peer(family)).expect("connect")));
+    let tuple = |family: Family| (family.loopback(), peer(family));
     let count = |used, time_wait| Count { used, time_wait };
-    let expected = Counts::from([
-        (tuple(Family::V4), count(2, 0)),
+    let expected = [
+        (tuple(Family::V4), count(5, 3)),
         (tuple(Family::V6), count(1, 0)),
-    ]);
-    assert_eq!(kernel_list::counts(&netns, &RANGE), expected);
-    // The server does not close: FIN_WAIT2, held by a mini-socket from the start.
-    drop(v6);
-    wait::until("a mini-socket", wait::SOON, || {
-        let counts = kernel_list::counts(&netns, &RANGE);
-        (counts.get(&tuple(Family::V6)) == Some(&count(1, 1))).then_some(())
-    });
+    ];
+    assert_eq!(kernel_list::counts(&netns, &RANGE), Counts::from(expected));
 }
 
 #[test]

@@ -14,9 +14,9 @@ use std::{
 
 use place::Place;
 
-use crate::support::{netns::Netns, ticks, wait, watcher::Watcher};
+use crate::support::{event::Event, netns::Netns, ticks, wait, watcher::Watcher};
 
-const ROUNDS: u32 = 25;
+const ROUNDS: u32 = 40;
 const OPERATIONS: u32 = 1_000;
 /// TIME_WAIT lasts `TCP_TIMEWAIT_LEN`, a constant of the kernel: 60 s.
 const TIME_WAIT_ENDS: Duration = Duration::from_secs(80);
@@ -70,7 +70,6 @@ fn counts_are_the_kernels_at_every_quiet_point() {
             .then_some(())
     });
 
-    // Sweeps had nothing to do: the events alone were exact.
     let sweeps = ticks::fresh(&watcher).tick.number("sweeps");
     let end = watcher.wait_for("two more sweeps", |events| {
         let tick = events.iter().rfind(|e| e.is("tick"))?;
@@ -82,13 +81,27 @@ fn counts_are_the_kernels_at_every_quiet_point() {
          {left} TIME_WAIT expired; {}",
         end.0
     ));
-    assert_eq!(end.number("corrections"), 0, "{}", end.0);
+    // The kernel skips a program that interrupts itself; only such a gap may need a sweep.
+    let missed = missed_runs(&end);
+    assert!(end.number("corrections") <= missed, "{}", end.0);
     for event in watcher.stop() {
         assert!(
-            !["lost", "degraded", "no_source_address"].contains(&event.kind()),
+            !["lost", "conflict", "no_source_address"].contains(&event.kind()),
             "{event:?}"
         );
+        if event.is("degraded") {
+            assert!(missed > 0 && event.text("reason").contains("recursion_misses"));
+        }
     }
+}
+
+/// Runs of the tracer's programs that the kernel skipped.
+fn missed_runs(tick: &Event) -> u64 {
+    let programs = tick.0["recursion_misses"].as_object();
+    let misses = programs.expect("a number a program").values();
+    misses
+        .map(|misses| misses.as_u64().expect("a number"))
+        .sum()
 }
 
 /// Everything has come to rest: the counts must be the kernel's, the totals what was done.

@@ -58,12 +58,14 @@ impl Crowd {
             connect(FIN_WAIT2).into_iter().for_each(socket::close);
             connect(LIVE)
         });
-        wait::until("the mini-sockets", wait::SOON, || {
+        // FIN_WAIT2 is a mini-socket mostly: one whose FIN was acknowledged while close(2) held it
+        // stays a full one (`tcp_rcv_state_process`, net/ipv4/tcp_input.c).
+        wait::until("the closed ones to settle", wait::SOON, || {
             let sockets = kernel_list::sockets(netns);
-            // Where both sides closed at once, the server's is one too.
             let ours = sockets.iter().filter(|socket| socket.peer.port() == port);
-            let mini = ours.filter(|socket| socket.mini).count();
-            (mini == (TIME_WAIT + FIN_WAIT2) * peers.len()).then_some(())
+            let closed = [kernel_list::FIN_WAIT2, kernel_list::TIME_WAIT];
+            let closed = ours.filter(|socket| closed.contains(&socket.state)).count();
+            (closed == (TIME_WAIT + FIN_WAIT2) * peers.len()).then_some(())
         });
         Self {
             _live: live,

@@ -11,6 +11,7 @@ use super::netns::Netns;
 
 /// `TCP_*` of include/net/tcp_states.h.
 pub const SYN_SENT: u8 = 2;
+pub const FIN_WAIT2: u8 = 5;
 pub const TIME_WAIT: u8 = 6;
 const LISTEN: u8 = 10;
 

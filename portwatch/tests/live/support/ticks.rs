@@ -1,7 +1,8 @@
 //! The tracer's counts at one moment, as `watch --counts` prints them every interval.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
     time::{Duration, Instant},
 };
 
@@ -75,21 +76,36 @@ pub fn fresh(watcher: &Watcher) -> Tick {
 /// Waits until the tracer's counts of all `places` (a namespace and its range) are the kernel's.
 pub fn wait_until_equal(
     watcher: &Watcher,
-    places: &[(&Netns, std::ops::RangeInclusive<u16>)],
+    places: &[(&Netns, RangeInclusive<u16>)],
     bound: Duration,
 ) -> Tick {
     let deadline = Instant::now() + bound;
     loop {
         let tick = fresh(watcher);
-        let differing = places.iter().find_map(|(netns, range)| {
-            let (ours, kernels) = (tick.counts(netns), kernel_list::counts(netns, range));
-            (ours != kernels).then_some((netns.selector(), ours, kernels))
-        });
-        let Some((netns, ours, kernels)) = differing else {
+        let differing: Vec<String> = places.iter().flat_map(|p| differences(&tick, p)).collect();
+        if differing.is_empty() {
             return tick;
-        };
-        if Instant::now() > deadline {
-            panic!("{netns} after {bound:?}\ntracer: {ours:#?}\nkernel: {kernels:#?}");
         }
+        let end = &tick.tick.0;
+        assert!(
+            Instant::now() < deadline,
+            "after {bound:?}: {differing:#?}, {end}"
+        );
     }
+}
+
+fn differences(tick: &Tick, (netns, range): &(&Netns, RangeInclusive<u16>)) -> Vec<String> {
+    let (ours, kernels) = (tick.counts(netns), kernel_list::counts(netns, range));
+    let tuples: BTreeSet<&Tuple> = ours.keys().chain(kernels.keys()).collect();
+    let differing = tuples
+        .into_iter()
+        .filter(|tuple| ours.get(tuple) != kernels.get(tuple));
+    let text = |tuple| {
+        let (ours, kernels) = (ours.get(tuple), kernels.get(tuple));
+        format!(
+            "{}: {tuple:?}: tracer {ours:?}, kernel {kernels:?}",
+            netns.selector()
+        )
+    };
+    differing.map(text).collect()
 }
