@@ -15,7 +15,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
-use crate::{child::Guarded, netns::Namespace};
+use crate::support::{child::Guarded, netns::Namespace};
 
 /// A running HAProxy and its log.
 pub struct Haproxy {

@@ -13,7 +13,6 @@ use std::{
 };
 
 use anyhow::{Result, bail};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 
 mod haproxy;
@@ -25,7 +24,10 @@ use haproxy::Haproxy;
 use load::{Backends, Clients};
 use watcher::Watchers;
 
-use crate::{interrupt::Interrupt, netns::Namespace, packages, privilege, run::release_build};
+use crate::{
+    run::release_build,
+    support::{interrupt::Interrupt, limits, netns::Namespace, packages, privilege},
+};
 
 /// Replays an outage: HAProxy runs out of local ports, and portwatch tells.
 ///
@@ -64,7 +66,8 @@ pub fn run(args: Args) -> Result<()> {
         return privilege::again_as_root(&again);
     }
     packages::ensure(&[packages::HAPROXY, packages::IP])?;
-    raise_file_limit()?;
+    // The demo holds both ends of some 2,000 connections.
+    limits::raise_open_files()?;
     let interrupt = Interrupt::install()?;
     let say = |text: &str| {
         if !args.json {
@@ -154,7 +157,7 @@ fn namespaces() -> Result<(Namespace, Namespace)> {
     let inside = Namespace::create("demo")?;
     let outside = Namespace::create("clients")?;
     let range = format!("20000 {}", 20000 + PORTS - 1);
-    inside.sysctl("ip_local_port_range", &range)?;
+    inside.sysctl("ipv4/ip_local_port_range", &range)?;
     let peer = ["peer", "name", "eth0", "netns", outside.name()];
     inside.ip(&[&["link", "add", "eth0", "type", "veth"], &peer[..]].concat())?;
     for (namespace, address) in [(&inside, "198.51.100.1/24"), (&outside, "198.51.100.2/24")] {
@@ -162,19 +165,6 @@ fn namespaces() -> Result<(Namespace, Namespace)> {
         namespace.ip(&["link", "set", "eth0", "up"])?;
     }
     Ok((inside, outside))
-}
-
-/// The demo holds both ends of some 2,000 connections.
-fn raise_file_limit() -> Result<()> {
-    let limit = getrlimit(Resource::Nofile);
-    setrlimit(
-        Resource::Nofile,
-        Rlimit {
-            current: limit.maximum,
-            maximum: limit.maximum,
-        },
-    )?;
-    Ok(())
 }
 
 fn wait_for_enter(interrupt: &Interrupt) -> Result<()> {
