@@ -50,7 +50,7 @@ pub fn hold(args: HoldArgs) -> Result<()> {
     for connection in 0..args.connections {
         let peer = connection % args.peers;
         let [_, _, high, low] = peer.to_be_bytes();
-        let address = SocketAddrV4::new(Ipv4Addr::new(127, 1 + args.index, high, low + 1), port);
+        let address = SocketAddrV4::new(Ipv4Addr::new(127, 1 + args.index, high, low), port);
         let stream = TcpStream::connect(address).with_context(|| format!("to {address}"))?;
         held.push(stream);
     }
@@ -83,7 +83,10 @@ pub fn open(namespace: &Namespace, index: u8, connections: u32, peers: u32) -> R
             .stdout(Stdio::piped()),
     )?;
     let mut word = [0; 5];
-    process.stdout()?.read_exact(&mut word)?;
+    let mut output = process.stdout()?;
+    output
+        .read_exact(&mut word)
+        .context("a holder of connections ended early")?;
     if word != *b"held\n" {
         bail!("a holder of connections said something else");
     }

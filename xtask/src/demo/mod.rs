@@ -48,7 +48,10 @@ pub struct Args {
 
 const PORTS: u32 = 500;
 const BACKENDS: usize = 4;
-const FRONTEND: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(198, 51, 100, 1), 5000);
+/// Where HAProxy listens for clients of all servers, and for clients of the first one only.
+const PROXY: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
+const EVERYBODY: SocketAddrV4 = SocketAddrV4::new(PROXY, 5000);
+const FIRST_ONLY: SocketAddrV4 = SocketAddrV4::new(PROXY, 5001);
 const ARRIVALS_PER_SECOND: u32 = 150;
 /// Clients that find HAProxy out of ports one at a time, and all at once.
 const LATE: u32 = 8;
@@ -79,7 +82,10 @@ pub fn run(args: Args) -> Result<()> {
     let addresses =
         [8001, 8002, 8003, 8004].map(|port| SocketAddrV4::new(Ipv4Addr::LOCALHOST, port));
     let backends = inside.run(|| Backends::listen(&addresses))?;
-    let mut haproxy = Haproxy::start(&inside, FRONTEND, &addresses)?;
+    let mut haproxy = Haproxy::start(
+        &inside,
+        &[(EVERYBODY, &addresses), (FIRST_ONLY, &addresses[..1])],
+    )?;
     say(&format!(
         "HAProxy before {BACKENDS} servers on its own host. Each session needs one of {PORTS} \
          local ports, for each server. portwatch watch --netns {}:",
@@ -88,21 +94,21 @@ pub fn run(args: Args) -> Result<()> {
     let mut watchers = Watchers::start(&portwatch, inside.name(), args.json, &interrupt)?;
 
     let mut clients = Clients::default();
-    let mut arrive = |clients: &mut Clients, count, per_second| {
-        outside.run(|| clients.arrive(count, per_second, FRONTEND, &interrupt))?;
+    let mut arrive = |clients: &mut Clients, count, per_second, address| {
+        outside.run(|| clients.arrive(count, per_second, address, &interrupt))?;
         haproxy.require_running()
     };
     let room = PORTS * BACKENDS as u32;
     say(&format!(
         "clients arrive, {ARRIVALS_PER_SECOND} a second, and stay"
     ));
-    arrive(&mut clients, room, ARRIVALS_PER_SECOND)?;
+    arrive(&mut clients, room, ARRIVALS_PER_SECOND, EVERYBODY)?;
     say("every port is taken; a few clients more");
-    arrive(&mut clients, LATE, LATE)?;
+    arrive(&mut clients, LATE, LATE, EVERYBODY)?;
     say(&format!(
-        "{STORM} clients at once: every failure counts, ten lines a second are shown"
+        "{STORM} clients of one server at once: all are counted, ten a second shown"
     ));
-    arrive(&mut clients, STORM, 4 * STORM)?;
+    arrive(&mut clients, STORM, 4 * STORM, FIRST_ONLY)?;
     interrupt.wait_for(
         "HAProxy to log every failure",
         Duration::from_secs(10),
