@@ -4,21 +4,14 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod build_ebpf;
-mod child;
 mod demo;
 mod digest;
-mod ebpf_tools;
 mod house;
-mod interrupt;
-mod netns;
-mod packages;
-mod privilege;
-mod process;
 mod run;
-mod strip;
+mod support;
 mod test;
-mod workspace;
 
 /// Builds, tests, demonstrates and measures portwatch.
 #[derive(Parser)]
@@ -33,6 +26,9 @@ enum Command {
     Run(run::Args),
     Test(test::Args),
     Demo(demo::Args),
+    Bench(bench::Args),
+    #[command(hide = true)]
+    Hold(bench::sockets::HoldArgs),
     BuildEbpf(build_ebpf::Args),
 }
 
@@ -41,6 +37,8 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Test(args) => test::run(args),
         Command::Demo(args) => demo::run(args),
+        Command::Bench(args) => bench::run(args),
+        Command::Hold(args) => bench::sockets::hold(args),
         Command::BuildEbpf(args) => build_ebpf::run(args),
     };
     match result {

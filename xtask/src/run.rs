@@ -4,7 +4,7 @@ use std::{ffi::OsString, os::unix::process::CommandExt as _, path::PathBuf, proc
 
 use anyhow::{Context as _, Result};
 
-use crate::{privilege, process, workspace};
+use crate::support::{privilege, process, workspace};
 
 /// Builds portwatch and runs it, through sudo where that is needed: `portwatch watch`.
 #[derive(clap::Args)]

@@ -8,7 +8,10 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{build_ebpf, house, packages, privilege, process, workspace};
+use crate::{
+    build_ebpf, house,
+    support::{packages, privilege, process, workspace},
+};
 
 /// Checks everything: formatting, lints, tests, documentation, the committed BPF object.
 ///

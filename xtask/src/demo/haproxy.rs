@@ -15,7 +15,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
-use crate::{child::Guarded, netns::Namespace};
+use crate::support::{child::Guarded, netns::Namespace};
 
 /// A running HAProxy and its log.
 pub struct Haproxy {
@@ -25,18 +25,17 @@ pub struct Haproxy {
 }
 
 impl Haproxy {
-    /// Starts HAProxy inside `namespace`, balancing connections to `frontend` over `backends`.
+    /// Starts HAProxy inside `namespace`, balancing the connections to each address over servers.
     ///
     /// # Errors
     /// When it can't be started.
     pub fn start(
         namespace: &Namespace,
-        frontend: SocketAddrV4,
-        backends: &[SocketAddrV4],
+        proxies: &[(SocketAddrV4, &[SocketAddrV4])],
     ) -> Result<Self> {
         let directory = TempDir::with_prefix("pwdemo-").context("making a temporary directory")?;
         let file = directory.path().join("haproxy.cfg");
-        std::fs::write(&file, configuration(frontend, backends))
+        std::fs::write(&file, configuration(proxies))
             .with_context(|| format!("writing {}", file.display()))?;
         let mut process = Guarded::spawn(
             namespace
@@ -88,18 +87,24 @@ impl Haproxy {
     }
 }
 
-/// One failed connect, one line in the log: no retries, no health checks.
-fn configuration(frontend: SocketAddrV4, backends: &[SocketAddrV4]) -> String {
-    let mut text = format!(
-        "global\n    log stdout format raw local0 err\n    maxconn 8000\n\
+/// One failed connect, one line in the log: no retries, no health checks, and one thread, because
+/// threads that log at the same moment may get in each other's way.
+fn configuration(proxies: &[(SocketAddrV4, &[SocketAddrV4])]) -> String {
+    let mut text = String::from(
+        "global\n    log stdout format raw local0 err\n    maxconn 8000\n    nbthread 1\n\
          defaults\n    mode tcp\n    log global\n    retries 0\n    timeout connect 5s\n    \
-         timeout client 1h\n    timeout server 1h\n\
-         frontend clients\n    bind {frontend}\n    default_backend local\n\
-         backend local\n    balance roundrobin\n"
+         timeout client 1h\n    timeout server 1h\n",
     );
-    for backend in backends {
+    for (frontend, servers) in proxies {
+        let port = frontend.port();
         // Writing to a String can't fail.
-        let _ = writeln!(text, "    server {} {backend}", backend.port());
+        let _ = writeln!(
+            text,
+            "listen p{port}\n    bind {frontend}\n    balance roundrobin"
+        );
+        for server in *servers {
+            let _ = writeln!(text, "    server s{} {server}", server.port());
+        }
     }
     text
 }

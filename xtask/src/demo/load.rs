@@ -17,7 +17,7 @@ use rustix::{
     time::Timespec,
 };
 
-use crate::interrupt::Interrupt;
+use crate::support::interrupt::Interrupt;
 
 /// How often accepting threads look whether to stop.
 const PATIENCE: Timespec = Timespec {

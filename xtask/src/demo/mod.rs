@@ -13,7 +13,6 @@ use std::{
 };
 
 use anyhow::{Result, bail};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 
 mod haproxy;
@@ -25,7 +24,10 @@ use haproxy::Haproxy;
 use load::{Backends, Clients};
 use watcher::Watchers;
 
-use crate::{interrupt::Interrupt, netns::Namespace, packages, privilege, run::release_build};
+use crate::{
+    run::release_build,
+    support::{interrupt::Interrupt, limits, netns::Namespace, packages, privilege},
+};
 
 /// Replays an outage: HAProxy runs out of local ports, and portwatch tells.
 ///
@@ -46,7 +48,10 @@ pub struct Args {
 
 const PORTS: u32 = 500;
 const BACKENDS: usize = 4;
-const FRONTEND: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(198, 51, 100, 1), 5000);
+/// Where HAProxy listens for clients of all servers, and for clients of the first one only.
+const PROXY: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
+const EVERYBODY: SocketAddrV4 = SocketAddrV4::new(PROXY, 5000);
+const FIRST_ONLY: SocketAddrV4 = SocketAddrV4::new(PROXY, 5001);
 const ARRIVALS_PER_SECOND: u32 = 150;
 /// Clients that find HAProxy out of ports one at a time, and all at once.
 const LATE: u32 = 8;
@@ -64,7 +69,8 @@ pub fn run(args: Args) -> Result<()> {
         return privilege::again_as_root(&again);
     }
     packages::ensure(&[packages::HAPROXY, packages::IP])?;
-    raise_file_limit()?;
+    // The demo holds both ends of some 2,000 connections.
+    limits::raise_open_files()?;
     let interrupt = Interrupt::install()?;
     let say = |text: &str| {
         if !args.json {
@@ -76,7 +82,10 @@ pub fn run(args: Args) -> Result<()> {
     let addresses =
         [8001, 8002, 8003, 8004].map(|port| SocketAddrV4::new(Ipv4Addr::LOCALHOST, port));
     let backends = inside.run(|| Backends::listen(&addresses))?;
-    let mut haproxy = Haproxy::start(&inside, FRONTEND, &addresses)?;
+    let mut haproxy = Haproxy::start(
+        &inside,
+        &[(EVERYBODY, &addresses), (FIRST_ONLY, &addresses[..1])],
+    )?;
     say(&format!(
         "HAProxy before {BACKENDS} servers on its own host. Each session needs one of {PORTS} \
          local ports, for each server. portwatch watch --netns {}:",
@@ -85,21 +94,21 @@ pub fn run(args: Args) -> Result<()> {
     let mut watchers = Watchers::start(&portwatch, inside.name(), args.json, &interrupt)?;
 
     let mut clients = Clients::default();
-    let mut arrive = |clients: &mut Clients, count, per_second| {
-        outside.run(|| clients.arrive(count, per_second, FRONTEND, &interrupt))?;
+    let mut arrive = |clients: &mut Clients, count, per_second, address| {
+        outside.run(|| clients.arrive(count, per_second, address, &interrupt))?;
         haproxy.require_running()
     };
     let room = PORTS * BACKENDS as u32;
     say(&format!(
         "clients arrive, {ARRIVALS_PER_SECOND} a second, and stay"
     ));
-    arrive(&mut clients, room, ARRIVALS_PER_SECOND)?;
+    arrive(&mut clients, room, ARRIVALS_PER_SECOND, EVERYBODY)?;
     say("every port is taken; a few clients more");
-    arrive(&mut clients, LATE, LATE)?;
+    arrive(&mut clients, LATE, LATE, EVERYBODY)?;
     say(&format!(
-        "{STORM} clients at once: every failure counts, ten lines a second are shown"
+        "{STORM} clients of one server at once: all are counted, ten a second shown"
     ));
-    arrive(&mut clients, STORM, 4 * STORM)?;
+    arrive(&mut clients, STORM, 4 * STORM, FIRST_ONLY)?;
     interrupt.wait_for(
         "HAProxy to log every failure",
         Duration::from_secs(10),
@@ -154,7 +163,7 @@ fn namespaces() -> Result<(Namespace, Namespace)> {
     let inside = Namespace::create("demo")?;
     let outside = Namespace::create("clients")?;
     let range = format!("20000 {}", 20000 + PORTS - 1);
-    inside.sysctl("ip_local_port_range", &range)?;
+    inside.sysctl("ipv4/ip_local_port_range", &range)?;
     let peer = ["peer", "name", "eth0", "netns", outside.name()];
     inside.ip(&[&["link", "add", "eth0", "type", "veth"], &peer[..]].concat())?;
     for (namespace, address) in [(&inside, "198.51.100.1/24"), (&outside, "198.51.100.2/24")] {
@@ -162,19 +171,6 @@ fn namespaces() -> Result<(Namespace, Namespace)> {
         namespace.ip(&["link", "set", "eth0", "up"])?;
     }
     Ok((inside, outside))
-}
-
-/// The demo holds both ends of some 2,000 connections.
-fn raise_file_limit() -> Result<()> {
-    let limit = getrlimit(Resource::Nofile);
-    setrlimit(
-        Resource::Nofile,
-        Rlimit {
-            current: limit.maximum,
-            maximum: limit.maximum,
-        },
-    )?;
-    Ok(())
 }
 
 fn wait_for_enter(interrupt: &Interrupt) -> Result<()> {

@@ -46,10 +46,9 @@ impl Story {
             "recovered" => tuple.recovered = Some(now),
             "exhausted" => {
                 tuple.first_failure = tuple.first_failure.or(Some(now));
-                tuple.failures += event["suppressed"].as_u64().unwrap_or(0);
-                // A line without a process only accounts for suppressed failures.
+                // A line stands for itself and for those that had none of their own.
+                tuple.failures += 1 + event["suppressed"].as_u64().unwrap_or(0);
                 if let (Some(comm), Some(pid)) = (event["comm"].as_str(), event["pid"].as_u64()) {
-                    tuple.failures += 1;
                     *self.culprits.entry((comm.to_owned(), pid)).or_default() += 1;
                 }
             }

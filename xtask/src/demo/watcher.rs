@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context as _, Result};
 
 use super::story::Story;
-use crate::{child::Guarded, interrupt::Interrupt};
+use crate::support::{child::Guarded, interrupt::Interrupt};
 
 /// `portwatch watch` for a reader, for the demo's own book-keeping, or both.
 pub struct Watchers {

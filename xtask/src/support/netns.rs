@@ -5,7 +5,7 @@ use std::{fs, fs::File, os::fd::AsFd as _, process::Command, thread};
 use anyhow::{Context as _, Result, anyhow};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use crate::process;
+use super::process;
 
 /// A named network namespace that this program made, its loopback interface up.
 pub struct Namespace {
@@ -63,12 +63,12 @@ impl Namespace {
             .map_err(|_| anyhow!("a thread inside {path} panicked"))?
     }
 
-    /// Sets `net.ipv4.NAME`.
+    /// Sets `net.NAME`, written with slashes.
     ///
     /// # Errors
     /// When the kernel refuses the value.
     pub fn sysctl(&self, name: &str, value: &str) -> Result<()> {
-        let path = format!("/proc/sys/net/ipv4/{name}");
+        let path = format!("/proc/sys/net/{name}");
         self.run(|| fs::write(&path, value).with_context(|| format!("writing {value} to {path}")))
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{
+use super::{
     privilege::{as_root, find},
     process,
 };

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::{
     digest::{BPF_LINKER, RUSTC},
-    process, workspace,
+    support::{process, workspace},
 };
 
 /// Names an archive (tar.xz holding the folder `library`) of the standard library's sources, for

@@ -9,7 +9,15 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::{digest, ebpf_tools::Tools, process, strip, workspace};
+mod strip;
+mod tools;
+
+use tools::Tools;
+
+use crate::{
+    digest,
+    support::{process, workspace},
+};
 
 const OBJECT: &str = "portwatch/ebpf/portwatch.bpf.o";
 const DIGEST: &str = "portwatch/ebpf/portwatch.bpf.o.digest";

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
 
-use crate::process;
+use super::process;
 
 /// A process that is killed when this value is dropped, and when this program dies.
 pub struct Guarded {

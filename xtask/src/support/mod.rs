@@ -1,0 +1,10 @@
+//! What the commands share: processes, privileges, namespaces, where things are.
+
+pub mod child;
+pub mod interrupt;
+pub mod limits;
+pub mod netns;
+pub mod packages;
+pub mod privilege;
+pub mod process;
+pub mod workspace;
