@@ -38,6 +38,19 @@ impl Tracked {
     }
 }
 
+impl Tracked {
+    /// Whether the other is the same attempt to connect, seen twice.
+    #[inline(always)]
+    #[must_use]
+    pub const fn same_attempt(&self, other: &Self) -> bool {
+        self.phase == Phase::Connecting as u8
+            && self.phase == other.phase
+            && self.write_seq == other.write_seq
+            && self.local_port == other.local_port
+            && self.class == other.class
+    }
+}
+
 /// Where a tracked socket is in its life.
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -45,6 +45,14 @@ pub fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
     0
 }
 
+/// The same again, for what the first one missed: the kernel skips a program that is already
+/// active on the CPU, as when an interrupt changes a socket's state on top of it.
+#[btf_tracepoint(function = "inet_sock_set_state")]
+pub fn inet_sock_set_state_again(ctx: BtfTracePointContext) -> i32 {
+    hooks::tracepoint::set_state_again(ctx.arg(0), ctx.arg(1), ctx.arg(2));
+    0
+}
+
 /// `timer:timer_start(struct timer_list *timer, ...)`.
 #[btf_tracepoint(function = "timer_start")]
 pub fn timer_start(ctx: BtfTracePointContext) -> i32 {

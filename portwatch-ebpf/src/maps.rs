@@ -41,6 +41,10 @@ pub static EVENTS: RingBuf<Record, 262_144> = RingBuf::new();
 #[btf_map]
 pub static FAILED: LruHashMap<u64, u32, 4_096> = LruHashMap::new();
 
+/// The state change that `inet_sock_set_state` handled last on this CPU: socket and new state.
+#[btf_map]
+pub static HANDLED: PerCpuArray<[u64; 2], 1> = PerCpuArray::new();
+
 /// What the user side changes while the programs run.
 #[btf_map]
 pub static CONTROL: Array<Control, 1> = Array::new();

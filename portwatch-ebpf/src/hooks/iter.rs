@@ -4,12 +4,12 @@ use core::ffi::c_void;
 
 use aya_ebpf::bindings::BPF_NOEXIST;
 use aya_ebpf::helpers::generated::bpf_skc_to_tcp_sock;
-use portwatch_common::{Census, Phase, Tracked};
+use portwatch_common::{Census, Class, Phase, Tracked};
 
 use crate::{
     accounting::{enter, leave},
     kernel::{Located, TimeWait, autobound, locate, read, state, time_wait_armed},
-    maps::{CENSUS, CONTROL, SOCKETS, count},
+    maps::{CENSUS, CONTROL, SOCKETS, TUPLE_SLOTS, count},
     settings::offset,
 };
 
@@ -71,13 +71,22 @@ pub fn track(sk: *const c_void) {
         return;
     };
     let socket = sk as u64;
+    let connection = connection(sk);
     if let Some(tracked) = SOCKETS.get_ptr_mut(&socket) {
-        // SAFETY: in place; nobody else writes the generation.
-        unsafe { (*tracked).generation = control.generation };
-        count!(walk_seen);
-        return;
+        // SAFETY: in place. A full socket is locked while the iterator shows it, so that nothing
+        // else writes its entry; a mini-socket's entry does not change.
+        if unsafe { still_is(&mut *tracked, connection.as_ref()) } {
+            // SAFETY: as above.
+            unsafe { (*tracked).generation = control.generation };
+            count!(walk_seen);
+            return;
+        }
+        // Another socket has the address now: the end of the one before was missed.
+        if leave(socket).is_some() {
+            count!(stale_replaced);
+        }
     }
-    let Some(connection) = connection(sk) else {
+    let Some(connection) = connection else {
         return;
     };
     let time_wait = matches!(connection.phase, Phase::TimeWait);
@@ -96,6 +105,29 @@ pub fn track(sk: *const c_void) {
     } else {
         leave(socket);
     }
+}
+
+/// Whether an entry of the set is the connection that the walk meets under its address. One that
+/// was still connecting when its hook looked last gets its port.
+#[inline(always)]
+fn still_is(tracked: &mut Tracked, connection: Option<&Connection>) -> bool {
+    if tracked.class == Class::Bound as u8 {
+        // A walk can't tell a bound connection from an accepted one.
+        return connection.is_none();
+    }
+    let Some(connection) = connection else {
+        return false;
+    };
+    // SAFETY: compared at once.
+    let slot = unsafe { TUPLE_SLOTS.get(&connection.located.key) };
+    if slot.is_some_and(|slot| *slot != tracked.tuple) {
+        return false;
+    }
+    if tracked.phase == Phase::Connecting as u8 {
+        tracked.local_port = connection.local_port;
+        tracked.phase = Phase::Live as u8;
+    }
+    tracked.local_port == connection.local_port
 }
 
 /// For a census: counts a socket by tuple and state.

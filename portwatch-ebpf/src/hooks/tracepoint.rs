@@ -10,7 +10,7 @@ use crate::{
     atomic::{decrement_u64, increment_u64},
     current, emit,
     kernel::{IPPROTO_TCP, TimeWait, autobound, locate, netns_key, now, probe, read, state},
-    maps::{FAILED, SOCKETS, STATS, TUPLES, count},
+    maps::{FAILED, HANDLED, SOCKETS, STATS, TUPLES, count},
     settings::{config, offset},
 };
 
@@ -20,6 +20,43 @@ const ENOMEM: i64 = 12;
 /// `inet_sock_set_state`, fired by `tcp_set_state` and for request sockets.
 #[inline(always)]
 pub fn set_state(sk: *const c_void, old: i32, new: i32) {
+    if !matters(old, new) {
+        return;
+    }
+    change(sk, old, new);
+    if let Some(handled) = HANDLED.get_ptr_mut(0) {
+        // SAFETY: this CPU's own element. An interrupt that writes its own change here makes the
+        // second program do this one's work again, which changes nothing.
+        unsafe { *handled = [sk as u64, new as u64] };
+    }
+}
+
+/// Runs right behind [`set_state`] and does its work if that was skipped.
+#[inline(always)]
+pub fn set_state_again(sk: *const c_void, old: i32, new: i32) {
+    if !matters(old, new) {
+        return;
+    }
+    if let Some(handled) = HANDLED.get_ptr_mut(0) {
+        // SAFETY: as in `set_state`.
+        unsafe {
+            if *handled == [sk as u64, new as u64] {
+                (*handled)[0] = 0;
+                return;
+            }
+        }
+    }
+    change(sk, old, new);
+}
+
+/// Whether a change of state concerns a connection that connect(2) makes.
+#[inline(always)]
+const fn matters(old: i32, new: i32) -> bool {
+    new == state::SYN_SENT || new == state::CLOSE || old == state::SYN_SENT
+}
+
+#[inline(always)]
+fn change(sk: *const c_void, old: i32, new: i32) {
     match (old, new) {
         (_, state::SYN_SENT) => connecting(sk),
         (state::SYN_SENT, state::CLOSE) => connect_ended(sk),
@@ -59,10 +96,18 @@ fn connecting(sk: *const c_void) {
         };
         let socket = sk as u64;
         let mut entered = enter(socket, &located, tracked);
-        if entered.is_none() && leave(socket).is_some() {
-            // The address belonged to a socket whose end was missed.
-            count!(stale_replaced);
-            entered = enter(socket, &located, tracked);
+        if entered.is_none() {
+            if SOCKETS
+                .get(&socket)
+                .is_some_and(|it| it.same_attempt(&tracked))
+            {
+                return;
+            }
+            if leave(socket).is_some() {
+                // The address belonged to a socket whose end was missed.
+                count!(stale_replaced);
+                entered = enter(socket, &located, tracked);
+            }
         }
         let Some(tuple) = entered else { return };
         if port == 0 {

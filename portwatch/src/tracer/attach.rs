@@ -1,6 +1,9 @@
 //! Hook sets: load and attach, best first.
 
-use aya::programs::{BtfTracePoint, Iter};
+use aya::{
+    Btf,
+    programs::{BtfTracePoint, Iter},
+};
 
 use super::{HookSet, Options, TimeWait, TracerError, object::Object};
 use crate::kernel::symbols::{self, SymbolError};
@@ -8,6 +11,11 @@ use crate::kernel::symbols::{self, SymbolError};
 /// The function that ends a TIME_WAIT mini-socket when its timer expires; its address in a timer
 /// tells whose timer that is.
 const TW_TIMER_HANDLER: &str = "tw_timer_handler";
+
+/// The program behind `inet_sock_set_state` that does what that one missed.
+pub(super) const STATE_AGAIN: &str = "inet_sock_set_state_again";
+/// The program that no count depends on.
+pub(super) const SYS_EXIT: &str = "sys_exit";
 
 /// What a run attaches.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,31 +65,35 @@ impl Plan {
         })
     }
 
-    /// The tracepoints to attach to; the program of each has its name.
-    pub fn tracepoints(&self) -> Vec<&'static str> {
-        let mut names = vec!["inet_sock_set_state"];
+    /// The programs to attach, in this order, and the tracepoint of each.
+    pub fn programs(&self) -> Vec<(&'static str, &'static str)> {
+        let state = "inet_sock_set_state";
+        let mut programs = vec![(state, state), (STATE_AGAIN, state)];
         if self.time_wait == TimeWait::Events {
             // The end before the begin: a mini-socket whose end is not seen would stay.
-            names.extend(["timer_cancel", "timer_start"]);
+            programs.extend([
+                ("timer_cancel", "timer_cancel"),
+                ("timer_start", "timer_start"),
+            ]);
         }
         if self.connect_errno {
-            names.push("sys_exit");
+            programs.push((SYS_EXIT, "sys_exit"));
         }
-        names
+        programs
     }
 
     /// Loads the programs that are attached, and those that are run on demand.
     ///
     /// # Errors
     /// When the kernel refuses one; nothing is attached then.
-    pub fn load(&self, object: &mut Object) -> Result<(), TracerError> {
-        for name in self.tracepoints() {
-            let (program, btf) = object.program::<BtfTracePoint>(name)?;
+    pub fn load(&self, object: &mut Object, btf: &Btf) -> Result<(), TracerError> {
+        for (name, tracepoint) in self.programs() {
+            let program = object.program::<BtfTracePoint>(name)?;
             program
-                .load(name, btf)
+                .load(tracepoint, btf)
                 .map_err(|error| TracerError::from_aya(&format!("loading {name}"), &error))?;
         }
-        load_walk(object, "walk_track")?;
+        load_walk(object, btf, "walk_track")?;
         for name in ["netns_list", "netns_reserved", "sweep_drop"] {
             object.load_on_demand(name)?;
         }
@@ -93,8 +105,8 @@ impl Plan {
     /// # Errors
     /// When the kernel refuses one.
     pub fn attach(&self, object: &mut Object) -> Result<(), TracerError> {
-        for name in self.tracepoints() {
-            let (program, _) = object.program::<BtfTracePoint>(name)?;
+        for (name, _) in self.programs() {
+            let program = object.program::<BtfTracePoint>(name)?;
             program
                 .attach()
                 .map_err(|error| TracerError::from_aya(&format!("attaching {name}"), &error))?;
@@ -107,8 +119,8 @@ impl Plan {
 ///
 /// # Errors
 /// When the kernel refuses it.
-pub(super) fn load_walk(object: &mut Object, name: &str) -> Result<(), TracerError> {
-    let (program, btf) = object.program::<Iter>(name)?;
+pub(super) fn load_walk(object: &mut Object, btf: &Btf, name: &str) -> Result<(), TracerError> {
+    let program = object.program::<Iter>(name)?;
     program
         .load("tcp", btf)
         .map_err(|error| TracerError::from_aya(&format!("loading {name}"), &error))

@@ -47,8 +47,8 @@ pub fn census(
     options: &Options,
     wanted: impl Fn(&NetnsId) -> bool,
 ) -> Result<Snapshot, TracerError> {
-    let mut object = Object::new(&Purpose::Census, options, 0)?;
-    load_walk(&mut object, "walk_count")?;
+    let (mut object, btf) = Object::new(&Purpose::Census, options, 0)?;
+    load_walk(&mut object, &btf, "walk_count")?;
     object.load_on_demand("netns_list")?;
     object.load_on_demand("netns_reserved")?;
     let found = list(&mut object, &HashMap::new())?;

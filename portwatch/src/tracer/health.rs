@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use portwatch_common::Stats;
 
-use super::{Sweeps, programs::Programs};
+use super::{Sweeps, attach::STATE_AGAIN, programs::Programs};
 use crate::model::EventKind;
 
 /// A state that lasts is told again after this time, not at every look.
@@ -80,11 +80,17 @@ impl Health {
         })
     }
 
-    /// Whether the kernel skipped runs of a program that counts, because one was already active on
-    /// the CPU. Most of those runs would have changed nothing; a sweep tells.
+    /// Whether the kernel skipped runs that counts depend on, because a program was already active
+    /// on the CPU. Most of those runs would have changed nothing; a sweep tells. A state change
+    /// has two programs, and is missed when both were skipped.
     pub fn missed(&mut self, programs: &Programs) -> bool {
-        let counting = programs.iter().filter(|(name, _)| *name != "sys_exit");
-        let misses = counting.map(|(_, program)| program.recursion_misses).sum();
+        let misses = |name: &str| {
+            programs
+                .get(name)
+                .map_or(0, |program| program.recursion_misses)
+        };
+        let state = misses("inet_sock_set_state").min(misses(STATE_AGAIN));
+        let misses = state + misses("timer_start") + misses("timer_cancel");
         std::mem::replace(&mut self.misses, misses) < misses
     }
 }
@@ -110,7 +116,7 @@ mod tests {
 
     use portwatch_common::Stats;
 
-    use super::{EventKind, Health, Sweeps};
+    use super::{EventKind, Health, STATE_AGAIN, Sweeps};
     use crate::tracer::programs::ProgramCounters;
 
     fn health() -> Health {
@@ -171,18 +177,26 @@ mod tests {
     }
 
     #[test]
-    fn a_skipped_run_of_a_counting_program_is_noticed_once() {
+    fn a_skipped_run_is_noticed_once_and_only_if_no_other_run_stood_in() {
         let mut health = health();
-        let misses = |name: &str, recursion_misses| {
-            let counters = ProgramCounters {
+        let mut missed = |misses: &[(&str, u64)]| {
+            let counters = |recursion_misses| ProgramCounters {
                 recursion_misses,
                 verified_insns: 0,
             };
-            [(name.to_owned(), counters)].into()
+            let programs = misses
+                .iter()
+                .map(|(name, misses)| ((*name).to_owned(), counters(*misses)));
+            health.missed(&programs.collect())
         };
-        assert!(!health.missed(&misses("sys_exit", 3)));
-        assert!(health.missed(&misses("timer_start", 3)));
-        assert!(!health.missed(&misses("timer_start", 3)));
+        assert!(!missed(&[("sys_exit", 3), ("inet_sock_set_state", 7)]));
+        assert!(missed(&[("timer_start", 3)]));
+        assert!(!missed(&[("timer_start", 3)]));
+        assert!(missed(&[
+            ("timer_start", 3),
+            ("inet_sock_set_state", 7),
+            (STATE_AGAIN, 1)
+        ]));
     }
 
     #[test]

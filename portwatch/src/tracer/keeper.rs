@@ -241,9 +241,9 @@ impl Work {
         } = self;
         let swept =
             |cookie: u64| walked.contains(&cookie) || !namespaces.found.contains_key(&cookie);
-        sweeper.drop_stale(object, &shared.table, swept)?;
+        let regular = sweeper.drop_stale(object, &shared.table, swept)?;
         let after = shared.statistics.read();
-        sweeper.account(&before, &after, began.elapsed());
+        sweeper.account(&before, &after, regular, began.elapsed());
         if after.sockets_full == before.sockets_full {
             // Whatever had found no room is in the set now, or gone.
             let slots = 0..u32::try_from(after.tuple_high_water).unwrap_or(u32::MAX);

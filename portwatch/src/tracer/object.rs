@@ -17,7 +17,6 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!("../../ebpf/portwatch.bpf.o")
 /// What a program is that is run on demand.
 pub(super) struct Object {
     pub ebpf: Ebpf,
-    pub btf: Btf,
 }
 
 /// Which maps the run needs at full size: the others are made as small as they can be.
@@ -29,7 +28,8 @@ pub(super) enum Purpose {
 }
 
 impl Object {
-    /// Creates the maps and prepares the programs; none is loaded yet.
+    /// Creates the maps and prepares the programs; none is loaded yet. What comes beside is the
+    /// kernel's type information as loading needs it: tens of megabytes, not to be kept.
     ///
     /// # Errors
     /// [`TracerError`]: no or unfitting type information, no privileges, or a refusal.
@@ -37,7 +37,7 @@ impl Object {
         purpose: &Purpose,
         options: &Options,
         tw_timer_handler: u64,
-    ) -> Result<Self, TracerError> {
+    ) -> Result<(Self, Btf), TracerError> {
         let kernel_btf = btf::Btf::from_kernel()?;
         let offsets = offsets::resolve(&kernel_btf, &host::kernel_release())?;
         drop(kernel_btf);
@@ -68,24 +68,20 @@ impl Object {
             .map_max_entries("EVENTS", options.ring_bytes)
             .load(OBJECT)
             .map_err(|error| TracerError::from_aya("creating the BPF maps", &error))?;
-        Ok(Self { ebpf, btf })
+        Ok((Self { ebpf }, btf))
     }
 
     /// A program of the object by its own type.
     ///
     /// # Errors
     /// When the object does not hold it, or as another type: object and loader differ.
-    pub fn program<'a, P>(&'a mut self, name: &str) -> Result<(&'a mut P, &'a Btf), TracerError>
+    pub fn program<'a, P>(&'a mut self, name: &str) -> Result<&'a mut P, TracerError>
     where
         &'a mut P: TryFrom<&'a mut Program, Error = ProgramError>,
     {
-        let Self { ebpf, btf, .. } = self;
-        let program = ebpf
-            .program_mut(name)
-            .ok_or_else(|| missing("program", name))?;
-        let program = <&mut P>::try_from(program)
-            .map_err(|error| TracerError::from_aya(&format!("program {name}"), &error))?;
-        Ok((program, btf))
+        let program = self.ebpf.program_mut(name);
+        <&mut P>::try_from(program.ok_or_else(|| missing("program", name))?)
+            .map_err(|error| TracerError::from_aya(&format!("program {name}"), &error))
     }
 
     /// A map of the object.
@@ -129,7 +125,7 @@ impl Object {
     /// # Errors
     /// When the kernel refuses it.
     pub fn load_on_demand(&mut self, name: &str) -> Result<(), TracerError> {
-        let (program, _) = self.program::<RawTracePoint>(name)?;
+        let program = self.program::<RawTracePoint>(name)?;
         program
             .load()
             .map_err(|error| TracerError::from_aya(&format!("loading {name}"), &error))
@@ -144,7 +140,7 @@ impl Object {
         for (slot, argument) in options.args.iter_mut().zip(arguments) {
             *slot = *argument;
         }
-        let (program, _) = self.program::<RawTracePoint>(name)?;
+        let program = self.program::<RawTracePoint>(name)?;
         program
             .test_run(options)
             .map(drop)

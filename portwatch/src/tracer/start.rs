@@ -36,8 +36,10 @@ impl Tracer {
     /// [`TracerError`]; nothing stays attached then.
     pub fn start(options: &Options, want_samples: bool) -> Result<Self, TracerError> {
         let plan = Plan::new(options)?;
-        let mut object = Object::new(&Purpose::Trace, options, plan.tw_timer_handler)?;
-        plan.load(&mut object)?;
+        let (mut object, btf) = Object::new(&Purpose::Trace, options, plan.tw_timer_handler)?;
+        plan.load(&mut object, &btf)?;
+        drop(btf);
+        give_back_memory();
         let programs = program_counters(&mut object, &plan)?;
         let slots = Slots::new(&mut object, options.max_tuples)?;
         let sweeper = Sweeper::new(&mut object, plan.time_wait)?;
@@ -86,6 +88,16 @@ impl Tracer {
     }
 }
 
+/// Gives the memory that the kernel's type information took back to the system: the allocator
+/// would keep it for the life of a process that never needs as much again.
+fn give_back_memory() {
+    // SAFETY: takes a number and touches only the allocator's own memory.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::malloc_trim(0)
+    };
+}
+
 /// Maps the counters and takes the statistics.
 pub(super) fn shared(object: &mut Object, options: &Options) -> Result<Shared, TracerError> {
     let data = object.take_data("TUPLES")?;
@@ -105,8 +117,8 @@ fn program_counters(
     plan: &Plan,
 ) -> Result<Box<dyn Fn() -> Programs + Send>, TracerError> {
     let mut descriptors = Vec::new();
-    for name in plan.tracepoints() {
-        let (program, _) = object.program::<aya::programs::BtfTracePoint>(name)?;
+    for (name, _) in plan.programs() {
+        let program = object.program::<aya::programs::BtfTracePoint>(name)?;
         let what = format!("program {name}");
         let fd = program
             .fd()

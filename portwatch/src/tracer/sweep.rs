@@ -78,7 +78,7 @@ impl Sweeper {
     }
 
     /// Drops from the set what the walks did not see in the namespaces `swept`: those walked, and
-    /// those that do not exist any more.
+    /// those that do not exist any more. Returns how many that were which sweeps alone follow.
     ///
     /// A socket can be out of a walk's sight for good reasons: one that is still searching its
     /// port is not in the kernel's list yet, and before 6.17 an iterator could skip a socket when
@@ -92,9 +92,9 @@ impl Sweeper {
         object: &mut Object,
         table: &Table,
         swept: impl Fn(u64) -> bool,
-    ) -> Result<(), TracerError> {
+    ) -> Result<u64, TracerError> {
         let mut stale: Vec<(u64, Tracked, bool)> = Vec::new();
-        let mut sockets = 0;
+        let (mut sockets, mut by_sweep_alone) = (0, 0);
         batch::for_each(self.sockets.fd(), |socket: u64, tracked: Tracked| {
             sockets += 1;
             let by_sweep =
@@ -110,22 +110,23 @@ impl Sweeper {
             if netns.is_some_and(&swept) {
                 object.run("sweep_drop", &[socket, u64::from(tracked.generation)])?;
                 sockets -= 1;
-                self.totals.corrections += u64::from(!by_sweep);
+                by_sweep_alone += u64::from(by_sweep);
             }
         }
         self.totals.sockets = sockets;
-        Ok(())
+        Ok(by_sweep_alone)
     }
 
-    /// Counts a sweep, and what its walk had to put into the set as corrections.
-    pub fn account(&mut self, before: &Stats, after: &Stats, took: Duration) {
-        let mut inserted = after.walk_inserted.wrapping_sub(before.walk_inserted);
+    /// Counts a sweep, and as corrections all that it changed but what is its regular work.
+    pub fn account(&mut self, before: &Stats, after: &Stats, regular: u64, took: Duration) {
+        let grown = |counter: fn(&Stats) -> u64| counter(after).wrapping_sub(counter(before));
+        let mut changed = grown(|stats| stats.walk_inserted)
+            + grown(|stats| stats.stale_replaced)
+            + grown(|stats| stats.sweep_dropped);
         if self.time_wait == TimeWait::Events {
-            inserted += after
-                .walk_inserted_time_wait
-                .wrapping_sub(before.walk_inserted_time_wait);
+            changed += grown(|stats| stats.walk_inserted_time_wait);
         }
-        self.totals.corrections += inserted;
+        self.totals.corrections += changed.saturating_sub(regular);
         self.totals.count += 1;
         self.totals.last_ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
     }

@@ -40,8 +40,8 @@ pub fn trial(hooks: HookSet, options: &Options) -> Result<Vec<String>, TracerErr
         ..options.clone()
     };
     let plan = Plan::new(&options)?;
-    let mut object = Object::new(&Purpose::Trace, &options, plan.tw_timer_handler)?;
-    plan.load(&mut object)?;
+    let (mut object, btf) = Object::new(&Purpose::Trace, &options, plan.tw_timer_handler)?;
+    plan.load(&mut object, &btf)?;
     let _slots = Slots::new(&mut object, options.max_tuples)?;
     let shared = Arc::new(shared(&mut object, &options)?);
     plan.attach(&mut object)?;

@@ -24,7 +24,7 @@ const READS: usize = 4096;
 pub(super) fn walk(object: &mut Object, program: &str, netns: &Netns) -> Result<(), TracerError> {
     let what = || format!("walking the sockets of net:[{}]", netns.inum);
     let aya = |error: &(dyn std::error::Error + 'static)| TracerError::from_aya(&what(), error);
-    let (iterator, _) = object.program::<Iter>(program)?;
+    let iterator = object.program::<Iter>(program)?;
     let id = iterator.attach().map_err(|error| aya(&error))?;
     let link = iterator.take_link(id).map_err(|error| aya(&error))?;
     let file = netns
