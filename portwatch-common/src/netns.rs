@@ -13,6 +13,10 @@ pub struct NetnsSettings {
     pub inum: u32,
     /// Capacity of every tuple in it: range minus reserved ports.
     pub capacity: u32,
+    /// First port of the range that the capacity is that of.
+    pub low: u16,
+    /// Last port of it.
+    pub high: u16,
 }
 
 /// A namespace in the kernel's list (`net_namespace_list`).

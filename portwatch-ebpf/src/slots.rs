@@ -78,22 +78,27 @@ fn fill(slot: u32, key: &TupleKey, capacity: u32) -> Option<()> {
     Some(())
 }
 
-/// What is known of the namespace; a new one is announced to the user side, which then counts its
-/// reserved ports.
+/// What is known of the namespace. One that is new, or whose range is not the one known, is
+/// announced to the user side, which then counts its reserved ports.
 #[inline(always)]
 fn settings_of(key: &TupleKey, net: u64) -> NetnsSettings {
+    let (low, high) = range(net);
     // SAFETY: the value is copied at once.
-    if let Some(settings) = unsafe { NETNS.get(&key.netns) } {
-        return *settings;
+    if let Some(settings) = unsafe { NETNS.get(&key.netns) }.copied()
+        && settings.low == low
+        && settings.high == high
+    {
+        return settings;
     }
     let inum: u32 = probe(net + u64::from(offset!(net_ns_inum))).unwrap_or(0);
-    let (low, high) = range(net);
     let capacity = (u32::from(high) + 1).saturating_sub(u32::from(low));
-    let settings = NetnsSettings { inum, capacity };
-    if NETNS
-        .insert(&key.netns, settings, u64::from(BPF_NOEXIST))
-        .is_ok()
-    {
+    let settings = NetnsSettings {
+        inum,
+        capacity,
+        low,
+        high,
+    };
+    if NETNS.insert(&key.netns, settings, 0).is_ok() {
         emit::new_netns(key, inum);
     }
     settings

@@ -27,11 +27,6 @@ impl Directory {
         all
     }
 
-    /// True when the namespace has been announced.
-    pub fn knows(&self, cookie: u64) -> bool {
-        self.read(|known| known.contains_key(&cookie))
-    }
-
     /// Capacity of every tuple of a namespace; 0 for one that is not known.
     pub fn capacity(&self, cookie: u64) -> u32 {
         self.read(|known| known.get(&cookie).map_or(0, Namespace::capacity))

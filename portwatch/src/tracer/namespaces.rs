@@ -70,6 +70,8 @@ impl Namespaces {
                 let settings = NetnsSettings {
                     inum: now.inum,
                     capacity: now.capacity(),
+                    low: now.range.low,
+                    high: now.range.high,
                 };
                 self.settings
                     .insert(*cookie, Plain(settings), 0)

@@ -102,7 +102,7 @@ fn give_back_memory() {
 pub(super) fn shared(object: &mut Object, options: &Options) -> Result<Shared, TracerError> {
     let data = object.take_data("TUPLES")?;
     let table = Table::map(data.fd().as_fd(), options.max_tuples)
-        .map_err(|error| TracerError::from_io("mapping the counters", &error.into()))?;
+        .map_err(|error| TracerError::from_io("mapping the counters", &error))?;
     let statistics: PerCpuArray<MapData, _> = object.take_map("STATS")?;
     Ok(Shared {
         table,

@@ -83,8 +83,9 @@ impl Tracer {
         let Some(kind) = RecordKind::from_u32(record.kind) else {
             return;
         };
-        if kind == RecordKind::NewNetns && !self.shared.directory.knows(record.key.netns) {
-            // Its next event should carry its name. If the look takes too long, it goes without.
+        if kind == RecordKind::NewNetns {
+            // Its next event should carry its name and capacity. If the look takes too long, it
+            // goes without.
             let _ = timeout(NAMING, self.keeper.refresh()).await;
         }
         let event = self.tally.record(kind, record, &self.shared);

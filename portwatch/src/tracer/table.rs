@@ -1,9 +1,12 @@
 //! The array of counters, mapped into this process: reading it costs no system call.
 
 use std::{
-    os::fd::AsFd,
+    os::fd::{AsFd, OwnedFd},
     ptr::NonNull,
-    sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use portwatch_common::{Level, Thresholds, TupleEntry};
@@ -12,41 +15,46 @@ use zerocopy::transmute;
 
 /// Words of one entry.
 const WORDS: usize = size_of::<TupleEntry>() / size_of::<u64>();
+/// Slots of a part. Slots are taken from the lowest on, so that a machine of few tuples never maps
+/// more than one part; the kernel makes every page of a mapping resident at once
+/// (`array_map_mmap`). A part is a whole number of pages, whatever the size of a page.
+const PART: u32 = 4096;
+const PART_BYTES: usize = PART as usize * size_of::<TupleEntry>();
 
 /// The map `TUPLES`.
 pub(super) struct Table {
-    base: NonNull<TupleEntry>,
+    fd: OwnedFd,
     slots: u32,
+    parts: Vec<OnceLock<Option<Part>>>,
+}
+
+/// A mapping of some consecutive slots.
+struct Part {
+    base: NonNull<TupleEntry>,
     bytes: usize,
 }
 
 // SAFETY: the memory is shared with the kernel and with other threads by design: every access goes
 // through atomics.
-unsafe impl Send for Table {}
+unsafe impl Send for Part {}
 // SAFETY: as above.
-unsafe impl Sync for Table {}
+unsafe impl Sync for Part {}
 
 impl Table {
-    /// Maps the array behind a descriptor.
+    /// The array of `slots` entries behind a descriptor. Its first part is mapped at once.
     ///
     /// # Errors
     /// When the kernel refuses the mapping (it takes `BPF_F_MMAPABLE`, since 5.5).
-    pub fn map(fd: impl AsFd, slots: u32) -> rustix::io::Result<Self> {
-        let page = rustix::param::page_size();
-        let bytes = (slots as usize * size_of::<TupleEntry>()).next_multiple_of(page);
-        // SAFETY: a new mapping at an address of the kernel's choice.
-        let base = unsafe {
-            mmap(
-                std::ptr::null_mut(),
-                bytes,
-                ProtFlags::READ | ProtFlags::WRITE,
-                MapFlags::SHARED,
-                fd,
-                0,
-            )?
-        };
-        let base = NonNull::new(base.cast()).ok_or(rustix::io::Errno::NOMEM)?;
-        Ok(Self { base, slots, bytes })
+    pub fn map(fd: impl AsFd, slots: u32) -> std::io::Result<Self> {
+        let fd = fd.as_fd().try_clone_to_owned()?;
+        let mut parts = Vec::new();
+        parts.resize_with(slots.div_ceil(PART) as usize, OnceLock::new);
+        let table = Self { fd, slots, parts };
+        let first = Part::map(&table.fd, 0, slots)?;
+        if let Some(part) = table.parts.first() {
+            let _ = part.set(Some(first));
+        }
+        Ok(table)
     }
 
     /// Copies the entry of a slot. Each counter is whole; together they may be of slightly
@@ -114,13 +122,47 @@ impl Table {
         }
     }
 
+    /// Where a slot is; none beyond the array, or where the system refused to map its part.
     fn slot(&self, slot: u32) -> Option<NonNull<TupleEntry>> {
-        // SAFETY: inside the mapping by the comparison.
-        (slot < self.slots).then(|| unsafe { self.base.add(slot as usize) })
+        if slot >= self.slots {
+            return None;
+        }
+        let index = slot / PART;
+        let part = self.parts.get(index as usize)?;
+        let mapped = part.get_or_init(|| {
+            let mapped = Part::map(&self.fd, index, self.slots);
+            mapped
+                .inspect_err(|error| log::warn!("cannot map counters: {error}"))
+                .ok()
+        });
+        let base = mapped.as_ref()?.base;
+        // SAFETY: inside the part by the division, and the last part ends with the array.
+        Some(unsafe { base.add((slot % PART) as usize) })
     }
 }
 
-impl Drop for Table {
+impl Part {
+    fn map(fd: &OwnedFd, index: u32, slots: u32) -> rustix::io::Result<Self> {
+        let count = (slots - index * PART).min(PART);
+        let bytes = count as usize * size_of::<TupleEntry>();
+        let bytes = bytes.next_multiple_of(rustix::param::page_size());
+        // SAFETY: a new mapping at an address of the kernel's choice.
+        let base = unsafe {
+            mmap(
+                std::ptr::null_mut(),
+                bytes,
+                ProtFlags::READ | ProtFlags::WRITE,
+                MapFlags::SHARED,
+                fd,
+                u64::from(index) * PART_BYTES as u64,
+            )?
+        };
+        let base = NonNull::new(base.cast()).ok_or(rustix::io::Errno::NOMEM)?;
+        Ok(Self { base, bytes })
+    }
+}
+
+impl Drop for Part {
     fn drop(&mut self) {
         // SAFETY: the mapping is this value's own, and nobody can hold a pointer into it any more.
         // A failure would leave the mapping behind, which harms nobody.
