@@ -53,6 +53,7 @@ pub fn run(args: Args) -> Result<()> {
         steps.step("unit tests", || tests(&mut cargo(&unit), &mut tally));
     } else {
         steps.step("tests", || all_tests(&mut tally));
+        steps.step("the demonstration, with a real HAProxy", demonstration);
         steps.step("documentation", || {
             let mut doc = cargo(&["doc", "--locked", "--no-deps"]);
             process::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
@@ -82,6 +83,17 @@ fn all_tests(tally: &mut Tally) -> Result<()> {
         command.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", &runner);
     }
     tests(&mut command, tally)
+}
+
+/// The incident end to end; it fails unless portwatch's count is HAProxy's own.
+fn demonstration() -> Result<()> {
+    let itself = std::env::current_exe().context("finding this program")?;
+    let portwatch = workspace::target().join("debug/portwatch");
+    process::run(
+        Command::new(itself)
+            .args(["demo", "--json", "--portwatch"])
+            .arg(portwatch),
+    )
 }
 
 /// Runs cargo's tests, shows what they print, and adds up their results.
