@@ -62,6 +62,9 @@ impl Place {
                 *self.exhausted.entry(tuple(family, peer)).or_default() += 1;
                 self.keep_spare(family, socket);
             }
+            // What remains at the server of an earlier connection from this port may reset a new one
+            // (`tcp_timewait_state_process` in FIN_WAIT2).
+            Some(Errno::CONNREFUSED) => self.keep_spare(family, socket),
             Some(other) => panic!("connect to {peer}: {other}"),
         }
     }
