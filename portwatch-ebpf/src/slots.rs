@@ -2,7 +2,7 @@
 
 use aya_ebpf::bindings::BPF_NOEXIST;
 use aya_log_ebpf::warn;
-use portwatch_common::{NetnsSettings, Thresholds, TupleKey};
+use portwatch_common::{NetnsSettings, Thresholds, TupleEntry, TupleKey};
 
 use crate::{
     emit,
@@ -29,11 +29,14 @@ fn take(key: &TupleKey, net: u64) -> Option<u32> {
         return None;
     };
     let settings = settings_of(key, net);
-    fill(slot, key, settings.capacity)?;
+    let entry = fill(slot, key, settings.capacity)?;
     if TUPLE_SLOTS
         .insert(key, slot, u64::from(BPF_NOEXIST))
         .is_ok()
     {
+        // Last of all: the user side takes a slot with a time for one that a tuple holds.
+        // SAFETY: `entry` points to an element of `TUPLES`.
+        unsafe { (&raw mut (*entry).created_ns).write_volatile(now()) };
         return Some(slot);
     }
     // Another CPU was faster with the same tuple, or the map refused: the slot goes back.
@@ -44,7 +47,7 @@ fn take(key: &TupleKey, net: u64) -> Option<u32> {
 
 /// Prepares a slot before anybody can find it.
 #[inline(always)]
-fn fill(slot: u32, key: &TupleKey, capacity: u32) -> Option<()> {
+fn fill(slot: u32, key: &TupleKey, capacity: u32) -> Option<*mut TupleEntry> {
     let entry = TUPLES.get_ptr_mut(slot)?;
     let thresholds = Thresholds::new(
         capacity,
@@ -54,7 +57,7 @@ fn fill(slot: u32, key: &TupleKey, capacity: u32) -> Option<()> {
     // SAFETY: the slot came from the stack of free ones, so nobody else uses the entry.
     unsafe {
         (*entry).key = *key;
-        (*entry).created_ns = now();
+        (*entry).created_ns = 0;
         (*entry).opened = 0;
         (*entry).exhausted = 0;
         (*entry).conflict = 0;
@@ -75,7 +78,7 @@ fn fill(slot: u32, key: &TupleKey, capacity: u32) -> Option<()> {
             (*stats).tuple_high_water = u64::from(slot) + 1;
         }
     }
-    Some(())
+    Some(entry)
 }
 
 /// What is known of the namespace. One that is new, or whose range is not the one known, is

@@ -16,7 +16,7 @@ const SPACING: Duration = Duration::from_millis(500);
 /// What a tuple held of late, to tell how fast it fills.
 ///
 /// Times are those of one monotonic clock, since any fixed moment. A history keeps about
-/// [`WINDOW`] / [`SPACING`] looks at most, whatever the number of calls.
+/// `WINDOW` / `SPACING` looks at most, whatever the number of calls.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     looks: VecDeque<Look>,

@@ -14,6 +14,9 @@ use super::{TracerError, object::Object, pod::Plain, table::Table};
 const IDLE: Duration = Duration::from_secs(60);
 /// The same in a namespace that is gone: long enough for the last look at its failures.
 const IDLE_IN_GONE: Duration = Duration::from_secs(3);
+/// Looks of the event side that a tuple stays for at least: the last failures of a storm are told
+/// at the second.
+const LOOKS: u32 = 3;
 
 /// Who holds which slot.
 pub(super) struct Slots {
@@ -21,21 +24,51 @@ pub(super) struct Slots {
     free: Stack<MapData, u32>,
     quiet: HashMap<u32, Quiet>,
     leaving: Vec<(u32, TupleEntry)>,
+    idle: Duration,
+    idle_in_gone: Duration,
 }
 
 /// A tuple without connections.
 struct Quiet {
     since: Instant,
+    done: Done,
+}
+
+/// What changes when anything happens in a slot.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Done {
+    created_ns: u64,
     opened: u64,
+    exhausted: u64,
+    conflict: u64,
+}
+
+impl Done {
+    fn of(entry: &TupleEntry) -> Self {
+        let TupleEntry {
+            created_ns,
+            opened,
+            exhausted,
+            conflict,
+            ..
+        } = *entry;
+        Self {
+            created_ns,
+            opened,
+            exhausted,
+            conflict,
+        }
+    }
 }
 
 impl Slots {
     /// Takes the maps and gives every slot to the kernel side, the lowest on top of the stack, so
-    /// that the slots in use lie close together.
+    /// that the slots in use lie close together. `interval` is the time between two looks at the
+    /// counters.
     ///
     /// # Errors
     /// When a map refuses.
-    pub fn new(object: &mut Object, count: u32) -> Result<Self, TracerError> {
+    pub fn new(object: &mut Object, count: u32, interval: Duration) -> Result<Self, TracerError> {
         let mut free: Stack<_, u32> = object.take_map("FREE_SLOTS")?;
         for slot in (0..count).rev() {
             free.push(slot, 0)
@@ -46,6 +79,8 @@ impl Slots {
             free,
             quiet: HashMap::new(),
             leaving: Vec::new(),
+            idle: IDLE.max(interval * LOOKS),
+            idle_in_gone: IDLE_IN_GONE.max(interval * LOOKS),
         })
     }
 
@@ -75,20 +110,15 @@ impl Slots {
                 self.quiet.remove(&slot);
                 continue;
             }
-            let quiet = self.quiet.entry(slot).or_insert(Quiet {
-                since: now,
-                opened: entry.opened,
-            });
-            if quiet.opened != entry.opened {
-                *quiet = Quiet {
-                    since: now,
-                    opened: entry.opened,
-                };
+            let done = Done::of(&entry);
+            let quiet = self.quiet.entry(slot).or_insert(Quiet { since: now, done });
+            if quiet.done != done {
+                *quiet = Quiet { since: now, done };
             }
             let idle = if gone(entry.key.netns) {
-                IDLE_IN_GONE
+                self.idle_in_gone
             } else {
-                IDLE
+                self.idle
             };
             if now.duration_since(quiet.since) >= idle {
                 self.quiet.remove(&slot);
@@ -112,7 +142,7 @@ impl Slots {
             let Some(entry) = table.entry(slot) else {
                 continue;
             };
-            if empty(&entry) && entry.opened == before.opened {
+            if empty(&entry) && Done::of(&entry) == Done::of(&before) {
                 table.vacate(slot);
                 // A full stack can't be: the slot came from it.
                 let _ = self.free.push(slot, 0);

@@ -125,7 +125,7 @@ fn fill(case: &Case) {
         assert_eq!(event.text("errno"), "EADDRNOTAVAIL");
     }
 
-    server.reset_all();
+    server.reset_all(open.len());
     drop(open);
     let recovered = watcher.first("recovered");
     assert_eq!(recovered.tuple(), (case.family.loopback(), peer));

@@ -85,7 +85,7 @@ fn a_bystander_keeps_a_connection_until_it_ends() {
     wait::until("the port's release", wait::SOON, || {
         (used() == 0).then_some(())
     });
-    server.reset_all();
+    server.reset_all(1);
 }
 
 #[test]

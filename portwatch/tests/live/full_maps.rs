@@ -31,7 +31,7 @@ fn more_sockets_than_the_set_holds() {
         .sum();
     assert!(used <= 16, "{used}");
 
-    server.reset_all();
+    server.reset_all(open.len());
     drop(open);
     wait::until("an empty set", wait::SOON, || {
         ticks::fresh(&watcher)

@@ -23,7 +23,7 @@ pub fn events_before(netns: &Netns, watcher: &Watcher) -> Vec<Event> {
         let is_marker = |event: &Event| event.is("exhausted") && event.peer() == Some(peer);
         Some(events[..events.iter().position(is_marker)?].to_vec())
     });
-    server.reset_all();
+    server.reset_all(open.len());
     drop(open);
     before
         .into_iter()

@@ -8,7 +8,7 @@ use std::{
 
 use socket2::{Domain, SockRef, Socket, Type};
 
-use super::netns::Netns;
+use super::{netns::Netns, wait};
 
 /// Accepts whatever comes and holds it until the server is dropped.
 pub struct Server {
@@ -38,9 +38,14 @@ impl Server {
         }
     }
 
-    /// Resets every connection accepted so far: no TIME_WAIT remains on either side.
-    pub fn reset_all(&self) {
-        for stream in self.accepted.lock().expect("not poisoned").drain(..) {
+    /// Resets all `count` connections: no TIME_WAIT remains on either side. One that connect(2)
+    /// has opened may still be on its way to being accepted.
+    pub fn reset_all(&self, count: usize) {
+        let all = wait::until("every connection to be accepted", wait::SOON, || {
+            let mut accepted = self.accepted.lock().expect("not poisoned");
+            (accepted.len() >= count).then(|| std::mem::take(&mut *accepted))
+        });
+        for stream in all {
             SockRef::from(&stream)
                 .set_linger(Some(std::time::Duration::ZERO))
                 .expect("SO_LINGER");
