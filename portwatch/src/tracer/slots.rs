@@ -26,7 +26,9 @@ pub(super) struct Slots {
 /// A tuple without connections.
 struct Quiet {
     since: Instant,
-    opened: u64,
+    /// What tells that something happened in between: the slot's life, and its attempts.
+    created_ns: u64,
+    attempts: u64,
 }
 
 impl Slots {
@@ -75,15 +77,12 @@ impl Slots {
                 self.quiet.remove(&slot);
                 continue;
             }
-            let quiet = self.quiet.entry(slot).or_insert(Quiet {
-                since: now,
-                opened: entry.opened,
-            });
-            if quiet.opened != entry.opened {
-                *quiet = Quiet {
-                    since: now,
-                    opened: entry.opened,
-                };
+            let quiet = self
+                .quiet
+                .entry(slot)
+                .or_insert_with(|| Quiet::new(&entry, now));
+            if !quiet.still(&entry) {
+                *quiet = Quiet::new(&entry, now);
             }
             let idle = if gone(entry.key.netns) {
                 IDLE_IN_GONE
@@ -112,7 +111,7 @@ impl Slots {
             let Some(entry) = table.entry(slot) else {
                 continue;
             };
-            if empty(&entry) && entry.opened == before.opened {
+            if empty(&entry) && attempts(&entry) == attempts(&before) {
                 table.vacate(slot);
                 // A full stack can't be: the slot came from it.
                 let _ = self.free.push(slot, 0);
@@ -122,6 +121,26 @@ impl Slots {
             }
         }
     }
+}
+
+impl Quiet {
+    fn new(entry: &TupleEntry, since: Instant) -> Self {
+        Self {
+            since,
+            created_ns: entry.created_ns,
+            attempts: attempts(entry),
+        }
+    }
+
+    fn still(&self, entry: &TupleEntry) -> bool {
+        self.created_ns == entry.created_ns && self.attempts == attempts(entry)
+    }
+}
+
+/// Attempts to connect that a tuple has seen. A conflict leaves no other trace: the attempt comes
+/// from a bound port, which `opened` does not count, and is over between two looks.
+fn attempts(entry: &TupleEntry) -> u64 {
+    entry.opened.wrapping_add(entry.conflict)
 }
 
 fn empty(entry: &TupleEntry) -> bool {
