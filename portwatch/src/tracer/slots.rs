@@ -10,15 +10,20 @@ use portwatch_common::{TupleEntry, TupleKey};
 
 use super::{TracerError, object::Object, pod::Plain, table::Table};
 
-/// A tuple without connections keeps its slot, and with it its totals, for this long.
+/// A tuple without connections keeps its slot, and with it its totals, for this long at least.
 const IDLE: Duration = Duration::from_secs(60);
-/// The same in a namespace that is gone: long enough for the last look at its failures.
+/// The same in a namespace that is gone.
 const IDLE_IN_GONE: Duration = Duration::from_secs(3);
+/// Looks at the counters that a slot is kept for in any case: what is owed of its last failures is
+/// told at the second.
+const LOOKS: u32 = 3;
 
 /// Who holds which slot.
 pub(super) struct Slots {
     by_key: BpfHashMap<MapData, Plain<TupleKey>, u32>,
     free: Stack<MapData, u32>,
+    /// Time between two looks at the counters.
+    interval: Duration,
     quiet: HashMap<u32, Quiet>,
     leaving: Vec<(u32, TupleEntry)>,
 }
@@ -37,7 +42,7 @@ impl Slots {
     ///
     /// # Errors
     /// When a map refuses.
-    pub fn new(object: &mut Object, count: u32) -> Result<Self, TracerError> {
+    pub fn new(object: &mut Object, count: u32, interval: Duration) -> Result<Self, TracerError> {
         let mut free: Stack<_, u32> = object.take_map("FREE_SLOTS")?;
         for slot in (0..count).rev() {
             free.push(slot, 0)
@@ -46,6 +51,7 @@ impl Slots {
         Ok(Self {
             by_key: object.take_map("TUPLE_SLOTS")?,
             free,
+            interval,
             quiet: HashMap::new(),
             leaving: Vec::new(),
         })
@@ -89,6 +95,7 @@ impl Slots {
             } else {
                 IDLE
             };
+            let idle = idle.max(self.interval.saturating_mul(LOOKS));
             if now.duration_since(quiet.since) >= idle {
                 self.quiet.remove(&slot);
                 // A slot that waits for its last connections has no key, or another slot's.

@@ -41,7 +41,7 @@ impl Tracer {
         drop(btf);
         give_back_memory();
         let programs = program_counters(&mut object, &plan)?;
-        let slots = Slots::new(&mut object, options.max_tuples)?;
+        let slots = Slots::new(&mut object, options.max_tuples, options.interval)?;
         let sweeper = Sweeper::new(&mut object, plan.time_wait)?;
         let shared = Arc::new(shared(&mut object, options)?);
         let ring: RingBuf<MapData> = object.take_map("EVENTS")?;

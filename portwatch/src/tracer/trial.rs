@@ -42,7 +42,7 @@ pub fn trial(hooks: HookSet, options: &Options) -> Result<Vec<String>, TracerErr
     let plan = Plan::new(&options)?;
     let (mut object, btf) = Object::new(&Purpose::Trace, &options, plan.tw_timer_handler)?;
     plan.load(&mut object, &btf)?;
-    let _slots = Slots::new(&mut object, options.max_tuples)?;
+    let _slots = Slots::new(&mut object, options.max_tuples, options.interval)?;
     let shared = Arc::new(shared(&mut object, &options)?);
     plan.attach(&mut object)?;
     let failed = |reason: String| TracerError::Refused {
