@@ -13,6 +13,7 @@ use zerocopy::FromBytes;
 
 use super::{
     bpf_log::BpfLog,
+    clock::monotonic_ns,
     keeper::{Keeper, Report, Shared},
     programs::Programs,
     tally::{Tally, Tick},
@@ -136,7 +137,11 @@ impl Tracer {
                 let told = self.tally.health.swept(&sweeps);
                 self.tell(told);
             }
-            Report::Degraded(reason) => self.tell(Some(EventKind::Degraded { reason })),
+            Report::Degraded(reason) => {
+                let now = Duration::from_nanos(monotonic_ns());
+                let told = self.tally.health.failed(reason, now);
+                self.tell(told);
+            }
         }
     }
 
