@@ -36,7 +36,12 @@ fn take(key: &TupleKey, net: u64) -> Option<u32> {
     {
         return Some(slot);
     }
-    // Another CPU was faster with the same tuple, or the map refused: the slot goes back.
+    // Another CPU was faster with the same tuple, or the map refused: the slot goes back, and must
+    // not look taken there, lest the user side take it back once more and it be given away twice.
+    if let Some(entry) = TUPLES.get_ptr_mut(slot) {
+        // SAFETY: as in `fill`.
+        unsafe { (&raw mut (*entry).created_ns).write_volatile(0) };
+    }
     let _ = FREE_SLOTS.push(slot, 0);
     // SAFETY: as in `of`.
     unsafe { TUPLE_SLOTS.get(key) }.copied()
