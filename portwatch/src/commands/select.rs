@@ -7,8 +7,8 @@ use crate::{
     model::{Filter, NetnsFilter},
 };
 
-/// The filter that the command line asks for. A namespace that is named but does not exist is kept
-/// by its name or number: it may come.
+/// The filter that the command line asks for. A namespace that does not exist is kept by its name or
+/// number: it may come.
 ///
 /// # Errors
 /// When a selector is ambiguous or its path is no network namespace.
@@ -26,19 +26,24 @@ fn namespaces(selectors: &[Selector]) -> Result<Vec<NetnsFilter>> {
         return Ok(Vec::new());
     }
     let mut found = Discovery::new().context("cannot look for network namespaces")?;
-    selectors
-        .iter()
-        .map(|selector| match (selector.resolve(&mut found), selector) {
-            (Ok(inum), _) => Ok(NetnsFilter::Inum(inum)),
+    let mut filters = Vec::new();
+    for selector in selectors {
+        // A name stands for whatever bears it: it goes on when its namespace is made anew.
+        if let Selector::Name(name) = selector {
+            filters.push(NetnsFilter::Name(name.clone()));
+        }
+        match (selector.resolve(&mut found), selector) {
+            // The namespace may have other names, and show one of those.
+            (Ok(inum), _) => filters.push(NetnsFilter::Inum(inum)),
             (Err(SelectorError::Absent(_)), Selector::Name(name)) => {
                 log::warn!("no network namespace {name} was found; waiting for it to appear");
-                Ok(NetnsFilter::Name(name.clone()))
             }
             (Err(SelectorError::Absent(_)), Selector::Inum(inum)) => {
                 log::warn!("no path leads to the network namespace net:[{inum}]");
-                Ok(NetnsFilter::Inum(*inum))
+                filters.push(NetnsFilter::Inum(*inum));
             }
-            (Err(error), _) => Err(Refusal::Usage(error.to_string()).into()),
-        })
-        .collect()
+            (Err(error), _) => return Err(Refusal::Usage(error.to_string()).into()),
+        }
+    }
+    Ok(filters)
 }

@@ -52,7 +52,6 @@ async fn watch(args: &WatchArgs, ratios: Ratios) -> Result<Exit> {
     };
     let mut tracer = Tracer::start(&options(args, ratios), args.counts)?;
     let ending = loop {
-        // Only an end cuts `next` short; it would lose what it holds.
         tokio::select! {
             biased;
             ending = &mut end => break ending.context("cannot wait for signals")?,

@@ -2,6 +2,9 @@ use std::collections::HashSet;
 
 use super::{Event, EventKind, Filter, Process, Tuple};
 
+/// Tuples remembered at most: on a host where containers come and go there is no end of them.
+const LIMIT: usize = 65_536;
+
 /// Decides event by event what the reader sees, and remembers what that depends on.
 ///
 /// Some lines have no process: a recovery, and one that only accounts for suppressed failures. To
@@ -36,7 +39,13 @@ impl Screen {
         if process.is_none() {
             return self.shown.contains(tuple);
         }
-        self.shown.insert(tuple.clone());
+        if !self.shown.contains(tuple) {
+            // Those still in alert are remembered again with their next line.
+            if self.shown.len() >= LIMIT {
+                self.shown.clear();
+            }
+            self.shown.insert(tuple.clone());
+        }
         true
     }
 }
@@ -90,6 +99,17 @@ mod tests {
         let mut screen = screen("nginx");
         assert!(!screen.passes(&event(EventKind::Failure(failure()))));
         assert!(!screen.passes(&recovery()));
+    }
+
+    #[test]
+    fn what_is_remembered_has_an_end() {
+        let mut screen = screen("haproxy");
+        let mut warning = alert(AlertKind::Warning);
+        for inum in 0..=super::LIMIT as u32 {
+            warning.tuple.netns.inum = inum;
+            assert!(screen.passes(&event(EventKind::Alert(warning.clone()))));
+        }
+        assert!(screen.shown.len() <= super::LIMIT);
     }
 
     #[test]

@@ -12,6 +12,11 @@ use crate::kernel::symbols::{self, SymbolError};
 /// tells whose timer that is.
 const TW_TIMER_HANDLER: &str = "tw_timer_handler";
 
+/// The function that puts a mini-socket into the kernel's list and arms its timer, in this order,
+/// since 6.11. Before, the timer was armed first, when `tw_tb` still held whatever the memory held
+/// before (`inet_twsk_alloc`, 5.10 and 6.1): who chose the port can't be told at that moment.
+const TW_HASHDANCE_SCHEDULE: &str = "inet_twsk_hashdance_schedule";
+
 /// The program behind `inet_sock_set_state` that does what that one missed.
 pub(super) const STATE_AGAIN: &str = "inet_sock_set_state_again";
 /// The program that no count depends on.
@@ -38,7 +43,7 @@ impl Plan {
         let mut blind_spots = vec!["port search latency".to_owned()];
         let handler = match options.time_wait {
             Some(TimeWait::Sweep) => Err("chosen on the command line".to_owned()),
-            _ => symbols::address(TW_TIMER_HANDLER).map_err(|error| reason(&error)),
+            _ => tw_timer_handler().map_err(|error| error.to_string()),
         };
         let (time_wait, tw_timer_handler) = match (options.time_wait, handler) {
             (_, Ok(address)) => (TimeWait::Events, address),
@@ -126,6 +131,8 @@ pub(super) fn load_walk(object: &mut Object, btf: &Btf, name: &str) -> Result<()
         .map_err(|error| TracerError::from_aya(&format!("loading {name}"), &error))
 }
 
-fn reason(error: &SymbolError) -> String {
-    error.to_string()
+/// Address of [`TW_TIMER_HANDLER`], on a kernel whose timers tell of TIME_WAIT what has to be known.
+fn tw_timer_handler() -> Result<u64, SymbolError> {
+    symbols::address(TW_HASHDANCE_SCHEDULE)?;
+    symbols::address(TW_TIMER_HANDLER)
 }

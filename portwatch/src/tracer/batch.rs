@@ -50,9 +50,9 @@ where
             in_batch: if first {
                 0
             } else {
-                (&raw const cursor).addr() as u64
+                (&raw const cursor).expose_provenance() as u64
             },
-            out_batch: (&raw mut next).addr() as u64,
+            out_batch: (&raw mut next).expose_provenance() as u64,
             keys: keys.as_mut_ptr().expose_provenance() as u64,
             values: values.as_mut_ptr().expose_provenance() as u64,
             count: chunk as u32,
@@ -60,7 +60,8 @@ where
             ..Attributes::default()
         };
         // SAFETY: the kernel writes at most `count` keys and values of the map's own sizes, which
-        // are those of `K` and `V`, and one `u32` to `out_batch`.
+        // are those of `K` and `V`, and one `u32` to `out_batch`; every address that it is given is
+        // exposed, so that the compiler expects its writes.
         let result = unsafe {
             libc::syscall(
                 libc::SYS_bpf,
@@ -70,20 +71,23 @@ where
             )
         };
         let error = (result < 0).then(io::Error::last_os_error);
-        match error.as_ref().and_then(io::Error::raw_os_error) {
-            None | Some(libc::ENOENT) => {}
-            Some(libc::ENOSPC) if chunk < 1 << 20 => {
-                chunk *= 2;
-                continue;
-            }
-            Some(libc::EINTR | libc::EAGAIN) => continue,
-            Some(_) => return Err(io::Error::last_os_error()),
-        }
+        let last = match error {
+            None => false,
+            Some(error) => match error.raw_os_error() {
+                Some(libc::ENOENT) => true,
+                Some(libc::ENOSPC) if chunk < 1 << 20 => {
+                    chunk *= 2;
+                    continue;
+                }
+                Some(libc::EINTR | libc::EAGAIN) => continue,
+                _ => return Err(error),
+            },
+        };
         let count = (attributes.count as usize).min(chunk);
         for (key, value) in keys[..count].iter().zip(&values[..count]) {
             each(*key, *value);
         }
-        if error.is_some() {
+        if last {
             return Ok(());
         }
         first = false;

@@ -17,6 +17,7 @@ pub(super) struct Health {
     corrections: u64,
     sockets: Lasting,
     tuples: Lasting,
+    failure: Option<(String, Duration)>,
 }
 
 /// Something that goes wrong again and again.
@@ -40,6 +41,7 @@ impl Health {
             corrections: 0,
             sockets: lasting(max_sockets),
             tuples: lasting(max_tuples),
+            failure: None,
         }
     }
 
@@ -67,6 +69,18 @@ impl Health {
         let degraded = sockets.into_iter().chain(tuples);
         events.extend(degraded.map(|reason| EventKind::Degraded { reason }));
         events
+    }
+
+    /// What keeps the set from being looked after; the same again is told as a reminder only.
+    pub fn failed(&mut self, reason: String, now: Duration) -> Option<EventKind> {
+        let told = self.failure.as_ref();
+        if told
+            .is_some_and(|(before, when)| *before == reason && now.saturating_sub(*when) < REMINDER)
+        {
+            return None;
+        }
+        self.failure = Some((reason.clone(), now));
+        Some(EventKind::Degraded { reason })
     }
 
     /// What a sweep had to put right, if anything.
@@ -197,6 +211,17 @@ mod tests {
             ("inet_sock_set_state", 7),
             (STATE_AGAIN, 1)
         ]));
+    }
+
+    #[test]
+    fn a_failure_that_lasts_is_told_once_a_minute() {
+        let mut health = health();
+        let mut told = |reason: &str, seconds| {
+            let now = Duration::from_secs(seconds);
+            health.failed(reason.to_owned(), now).is_some()
+        };
+        assert!(told("no list", 1) && !told("no list", 2) && told("no walk", 3));
+        assert!(!told("no walk", 62) && told("no walk", 63));
     }
 
     #[test]

@@ -230,6 +230,8 @@ impl Work {
 
     fn sweep(&mut self) -> Result<(), TracerError> {
         let began = Instant::now();
+        // What is taken for gone below must be gone, not merely new.
+        self.refresh()?;
         let before = self.shared.statistics.read();
         let walked = self.walk()?;
         let Self {

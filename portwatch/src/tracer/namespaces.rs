@@ -65,6 +65,9 @@ impl Namespaces {
         let anew = self.rounds.is_multiple_of(RESERVED_ROUNDS);
         let found = list(object, if anew { &none } else { &self.found })?;
         self.rounds = self.rounds.wrapping_add(1);
+        if anew {
+            self.prune(&found);
+        }
         for (cookie, now) in &found {
             if self.found.get(cookie) != Some(now) {
                 let settings = NetnsSettings {
@@ -73,9 +76,9 @@ impl Namespaces {
                     low: now.range.low,
                     high: now.range.high,
                 };
-                self.settings
-                    .insert(*cookie, Plain(settings), 0)
-                    .map_err(|error| TracerError::from_aya("writing the map NETNS", &error))?;
+                // Where it has no room, the kernel side takes the whole range for the capacity of
+                // a new tuple, until the next look corrects it.
+                let _ = self.settings.insert(*cookie, Plain(settings), 0);
             }
         }
         let before = std::mem::replace(&mut self.found, found);
@@ -93,6 +96,17 @@ impl Namespaces {
             self.discover();
         }
         Ok(())
+    }
+
+    /// Takes from the kernel side's copy the namespaces that do not exist any more. It notes those
+    /// that it meets itself: one that came and went between two looks was never found here. One
+    /// that has just come is noted again at its next tuple.
+    fn prune(&mut self, found: &HashMap<u64, Found>) {
+        let noted = self.settings.keys().filter_map(Result::ok);
+        let stale: Vec<u64> = noted.filter(|cookie| !found.contains_key(cookie)).collect();
+        for cookie in stale {
+            let _ = self.settings.remove(&cookie);
+        }
     }
 
     /// Forgets the namespaces that went and have no slot any more.

@@ -14,7 +14,7 @@ use crate::kernel::{btf, host, offsets};
 /// The kernel side as `cargo xtask build-ebpf` compiled it.
 static OBJECT: &[u8] = aya::include_bytes_aligned!("../../ebpf/portwatch.bpf.o");
 
-/// What a program is that is run on demand.
+/// The kernel side in the kernel. Dropping it detaches every program.
 pub(super) struct Object {
     pub ebpf: Ebpf,
 }

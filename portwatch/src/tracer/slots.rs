@@ -79,8 +79,8 @@ impl Slots {
             free,
             quiet: HashMap::new(),
             leaving: Vec::new(),
-            idle: IDLE.max(interval * LOOKS),
-            idle_in_gone: IDLE_IN_GONE.max(interval * LOOKS),
+            idle: IDLE.max(interval.saturating_mul(LOOKS)),
+            idle_in_gone: IDLE_IN_GONE.max(interval.saturating_mul(LOOKS)),
         })
     }
 

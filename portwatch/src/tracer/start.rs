@@ -1,6 +1,6 @@
 //! Starting a tracer: attach first, then take in what already exists.
 
-use std::{os::fd::AsFd, sync::Arc};
+use std::{collections::VecDeque, os::fd::AsFd, sync::Arc};
 
 use aya::maps::{MapData, PerCpuArray, RingBuf};
 use tokio::sync::mpsc;
@@ -81,7 +81,8 @@ impl Tracer {
             reports,
             tally: Tally::new(health, want_samples),
             ticks: ticks(options.interval),
-            ready: std::collections::VecDeque::new(),
+            taken: VecDeque::new(),
+            ready: VecDeque::new(),
             programs,
             _bpf_log: bpf_log,
         })

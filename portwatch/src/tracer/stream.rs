@@ -1,6 +1,6 @@
 //! The running tracer as a stream of what happens.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, io, sync::Arc, time::Duration};
 
 use aya::maps::{MapData, RingBuf};
 use portwatch_common::{Record, RecordKind};
@@ -13,6 +13,7 @@ use zerocopy::FromBytes;
 
 use super::{
     bpf_log::BpfLog,
+    clock::monotonic_ns,
     keeper::{Keeper, Report, Shared},
     programs::Programs,
     tally::{Tally, Tick},
@@ -23,6 +24,8 @@ use crate::model::{Event, EventKind, Started};
 const NAMING: Duration = Duration::from_millis(100);
 /// Records taken from the ring before anything else gets its turn.
 const BUDGET: usize = 256;
+/// Times that at most after the end was asked for: more than any ring holds that is read in time.
+const LAST_TAKES: usize = 64;
 
 /// What a tracer tells.
 #[derive(Debug)]
@@ -42,17 +45,20 @@ pub struct Tracer {
     pub(super) reports: mpsc::UnboundedReceiver<Report>,
     pub(super) tally: Tally,
     pub(super) ticks: Interval,
-    pub(super) ready: std::collections::VecDeque<Update>,
+    /// Taken from the ring, not looked at yet.
+    pub(super) taken: VecDeque<Record>,
+    /// Not handed out yet.
+    pub(super) ready: VecDeque<Update>,
     pub(super) programs: Box<dyn Fn() -> Programs + Send>,
     pub(super) _bpf_log: Option<BpfLog>,
 }
 
 impl Tracer {
-    /// What comes next. Waits until there is something.
+    /// What comes next. Waits until there is something; nothing is lost when the wait is cut short.
     ///
     /// # Errors
-    /// When the ring buffer can't be waited for.
-    pub async fn next(&mut self) -> std::io::Result<Update> {
+    /// When the ring buffer can't be waited for, or the keeper is gone, and the programs with it.
+    pub async fn next(&mut self) -> io::Result<Update> {
         if let Some(started) = self.started.take() {
             return Ok(Update::Event(self.tally.now(EventKind::Started(started))));
         }
@@ -60,36 +66,58 @@ impl Tracer {
             if let Some(update) = self.ready.pop_front() {
                 return Ok(update);
             }
+            if !self.taken.is_empty() {
+                self.name_namespaces().await;
+                self.look_at_taken();
+                continue;
+            }
+            // Whichever is ready: none may keep the others from their turn.
             tokio::select! {
-                biased;
                 _ = self.ticks.tick() => self.tick(),
-                Some(report) = self.reports.recv() => self.report(report),
-                records = records(&mut self.ring) => {
-                    for record in records? {
-                        self.record(&record).await;
-                    }
-                }
+                report = self.reports.recv() => match report {
+                    Some(report) => self.report(report),
+                    None => return Err(io::Error::other("the keeper's thread has ended")),
+                },
+                waited = wait(&mut self.ring, &mut self.taken) => waited?,
             }
         }
     }
 
-    /// The last look at the counters before the end: what is owed of failures without an event.
+    /// Everything that is left at the end: what was not handed out yet, what the ring still holds,
+    /// and what is owed of failures without an event.
     pub fn settle(&mut self) -> Vec<Event> {
-        self.tally.settle(&self.shared)
+        for _ in 0..LAST_TAKES {
+            let empty = take(self.ring.get_mut(), &mut self.taken);
+            self.look_at_taken();
+            if empty {
+                break;
+            }
+        }
+        let left = self.ready.drain(..).filter_map(|update| match update {
+            Update::Event(event) => Some(event),
+            Update::Tick(_) => None,
+        });
+        let mut events: Vec<Event> = left.collect();
+        events.extend(self.tally.settle(&self.shared));
+        events
     }
 
-    /// One record of the ring buffer.
-    async fn record(&mut self, record: &Record) {
-        let Some(kind) = RecordKind::from_u32(record.kind) else {
-            return;
-        };
-        if kind == RecordKind::NewNetns {
-            // Its next event should carry its name and capacity. If the look takes too long, it
-            // goes without.
+    /// The next events of a namespace that has just appeared should carry its name and capacity.
+    /// If the look takes too long, they go without.
+    async fn name_namespaces(&self) {
+        let new = RecordKind::NewNetns as u32;
+        if self.taken.iter().any(|record| record.kind == new) {
             let _ = timeout(NAMING, self.keeper.refresh()).await;
         }
-        let event = self.tally.record(kind, record, &self.shared);
-        self.ready.extend(event.map(Update::Event));
+    }
+
+    fn look_at_taken(&mut self) {
+        for record in self.taken.drain(..) {
+            if let Some(kind) = RecordKind::from_u32(record.kind) {
+                let event = self.tally.record(kind, &record, &self.shared);
+                self.ready.extend(event.map(Update::Event));
+            }
+        }
     }
 
     fn tick(&mut self) {
@@ -109,7 +137,11 @@ impl Tracer {
                 let told = self.tally.health.swept(&sweeps);
                 self.tell(told);
             }
-            Report::Degraded(reason) => self.tell(Some(EventKind::Degraded { reason })),
+            Report::Degraded(reason) => {
+                let now = Duration::from_nanos(monotonic_ns());
+                let told = self.tally.health.failed(reason, now);
+                self.tell(told);
+            }
         }
     }
 
@@ -119,29 +151,38 @@ impl Tracer {
     }
 }
 
-/// Waits for records and takes some. The number is bounded, so that a storm of them can't keep
-/// the tick from its turn: taking a record is a memory read that never waits.
-async fn records(ring: &mut AsyncFd<RingBuf<MapData>>) -> std::io::Result<Vec<Record>> {
+/// Waits for records and takes some; nothing is taken when the wait is cut short.
+async fn wait(
+    ring: &mut AsyncFd<RingBuf<MapData>>,
+    taken: &mut VecDeque<Record>,
+) -> io::Result<()> {
     let mut guard = ring.readable_mut().await?;
-    let mut records = Vec::new();
-    while records.len() < BUDGET {
-        let Some(item) = guard.get_inner_mut().next() else {
-            guard.clear_ready();
-            break;
+    if take(guard.get_inner_mut(), taken) {
+        guard.clear_ready();
+    }
+    Ok(())
+}
+
+/// Takes records from the ring; true when it is empty. The number is bounded, so that a storm of
+/// them can't keep the tick from its turn: taking a record is a memory read that never waits.
+fn take(ring: &mut RingBuf<MapData>, taken: &mut VecDeque<Record>) -> bool {
+    for _ in 0..BUDGET {
+        let Some(item) = ring.next() else {
+            return true;
         };
         // A later version's longer record still begins like this one.
         if let Ok((record, _)) = Record::read_from_prefix(&item) {
-            records.push(record);
+            taken.push_back(record);
         }
     }
-    Ok(records)
+    false
 }
 
 /// Waits for the ring buffer.
 ///
 /// # Errors
 /// When the runtime refuses the descriptor.
-pub(super) fn ring_reader(ring: RingBuf<MapData>) -> std::io::Result<AsyncFd<RingBuf<MapData>>> {
+pub(super) fn ring_reader(ring: RingBuf<MapData>) -> io::Result<AsyncFd<RingBuf<MapData>>> {
     // SAFETY: the ring buffer owns its descriptor and neither closes nor replaces it.
     let registered = unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) };
     registered.map_err(Into::into)

@@ -119,7 +119,7 @@ impl Sweeper {
 
     /// Counts a sweep, and as corrections all that it changed but what is its regular work.
     pub fn account(&mut self, before: &Stats, after: &Stats, regular: u64, took: Duration) {
-        let grown = |counter: fn(&Stats) -> u64| counter(after).wrapping_sub(counter(before));
+        let grown = |counter: fn(&Stats) -> u64| counter(after).saturating_sub(counter(before));
         let mut changed = grown(|stats| stats.walk_inserted)
             + grown(|stats| stats.stale_replaced)
             + grown(|stats| stats.sweep_dropped);

@@ -52,6 +52,8 @@ struct Memory {
     history: History,
     /// The alert level told last, and when.
     told: Option<(Level, Duration)>,
+    /// At the previous look the kernel side had told of a crossing that nobody heard of.
+    unheard: bool,
 }
 
 impl Memory {
@@ -267,6 +269,9 @@ impl Tally {
         } else {
             self.storm.residue(totals)
         };
+        if lines.is_empty() {
+            return Vec::new();
+        }
         let by_life: HashMap<Life, &TupleEntry> =
             entries.iter().map(|(life, entry)| (*life, entry)).collect();
         lines
@@ -292,8 +297,8 @@ impl Tally {
     }
 }
 
-/// A crossing that no connection of this moment made: sockets from before the start, TIME_WAIT, or
-/// a range that was changed.
+/// A crossing that no record told of: made by sockets from before the start, by TIME_WAIT or by a
+/// range that was changed; or the ring had no room. The latter shows at the second look.
 fn quiet_crossing(
     memory: &mut Memory,
     slot: u32,
@@ -302,17 +307,24 @@ fn quiet_crossing(
     shared: &Shared,
 ) -> Option<EventKind> {
     let level = entry.thresholds.level(entry.used);
-    let kind = if level > memory.level() && level as u32 > entry.level {
-        memory.told = Some((level, now));
-        alert_kind(level)
-    } else if memory.level() > Level::Ok
-        && entry.level > 0
-        && entry.used < entry.thresholds.recovered.cast_signed()
-    {
-        memory.told = None;
-        AlertKind::Recovered
+    let rose = level > memory.level();
+    let fell = memory.level() > Level::Ok && entry.used < entry.thresholds.recovered.cast_signed();
+    // Where the kernel side knows the level, its record is on its way, or found no room in the ring.
+    let known = if rose {
+        level as u32 <= entry.level
     } else {
+        entry.level == Level::Ok as u32
+    };
+    let unheard = std::mem::replace(&mut memory.unheard, (rose || fell) && known);
+    if !(rose || fell) || known && !unheard {
         return None;
+    }
+    memory.unheard = false;
+    memory.told = rose.then_some((level, now));
+    let kind = if rose {
+        alert_kind(level)
+    } else {
+        AlertKind::Recovered
     };
     shared.table.set_level(slot, memory.level());
     let usage = usage(entry.used, entry.time_wait, entry.capacity);
