@@ -4,7 +4,8 @@ use crate::TupleKey;
 
 /// Length of a window of the event rate limit, nanoseconds.
 pub const EVENT_WINDOW_NS: u64 = 1_000_000_000;
-/// Failure events that a tuple may send in one window; the rest is counted, not sent.
+/// Failure events that a tuple may send in one window; the rest is counted, not sent. Crossings of
+/// thresholds may bring it to twice as many.
 pub const EVENT_BURST: u32 = 10;
 
 /// One event from the kernel side, an entry of the ring buffer `EVENTS`.

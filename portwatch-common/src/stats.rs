@@ -8,6 +8,8 @@ pub struct Stats {
     pub lost_events: u64,
     /// Sockets that the set had no room for.
     pub sockets_full: u64,
+    /// Changes that the map of the set refused because it was being changed on the same CPU.
+    pub refused: u64,
     /// Connections whose tuple had no slot left.
     pub tuples_full: u64,
     /// Sockets that entered the set while a stale entry stood under their address.

@@ -6,17 +6,20 @@
 
 use aya_ebpf::bindings::BPF_NOEXIST;
 use aya_log_ebpf::warn;
-use portwatch_common::{Class, Level, Phase, RecordKind, Tracked, TupleEntry};
+use portwatch_common::{Class, EVENT_BURST, Level, Phase, RecordKind, Tracked, TupleEntry};
 
 use crate::{
     atomic::{add_i32, increment_u64},
     emit,
     kernel::Located,
-    maps::{CONTROL, SOCKETS, TUPLES, count},
+    maps::{CONTROL, HANDLED, SOCKETS, TUPLES, count},
     slots,
 };
 
 /// `include/uapi/asm-generic/errno-base.h`.
+const ENOENT: i32 = 2;
+const E2BIG: i32 = 7;
+const ENOMEM: i32 = 12;
 const EEXIST: i32 = 17;
 
 /// A tuple's slot and counters.
@@ -36,10 +39,14 @@ pub fn enter(socket: u64, located: &Located, mut tracked: Tracked) -> Option<Tup
     match SOCKETS.insert(&socket, &tracked, u64::from(BPF_NOEXIST)) {
         Ok(()) => {}
         Err(error) if error == -EEXIST => return None,
+        Err(error) if error != -E2BIG && error != -ENOMEM => {
+            refused();
+            return None;
+        }
         Err(_) => {
             count!(sockets_full);
             // SAFETY: `entry` points to an element of `TUPLES`.
-            add_i32(unsafe { (&raw mut (*entry).untracked).cast() }, 1);
+            unsafe { add_i32((&raw mut (*entry).untracked).cast(), 1) };
             warn!((), "no room to track a socket");
             return None;
         }
@@ -53,7 +60,12 @@ pub fn enter(socket: u64, located: &Located, mut tracked: Tracked) -> Option<Tup
 pub fn leave(socket: u64) -> Option<(Tuple, Tracked)> {
     // SAFETY: the value is copied at once. Events of one socket are serialised by its lock.
     let tracked = *unsafe { SOCKETS.get(&socket) }?;
-    SOCKETS.remove(&socket).ok()?;
+    if let Err(error) = SOCKETS.remove(&socket) {
+        if error != -ENOENT {
+            refused();
+        }
+        return None;
+    }
     let entry = TUPLES.get_ptr_mut(tracked.tuple)?;
     add(entry, &tracked, -1);
     let tuple = Tuple {
@@ -62,6 +74,17 @@ pub fn leave(socket: u64) -> Option<(Tuple, Tracked)> {
     };
     calm(tuple);
     Some((tuple, tracked))
+}
+
+/// The map of the set did not take a change, for it was being changed on this very CPU. The second
+/// program of a state change is to try again.
+#[inline(always)]
+fn refused() {
+    count!(refused);
+    if let Some(handled) = HANDLED.get_ptr_mut(0) {
+        // SAFETY: this CPU's own element.
+        unsafe { handled.cast::<u64>().write_volatile(0) };
+    }
 }
 
 /// Counts an attempt that failed, and tells of it as often as the rate limit allows.
@@ -76,7 +99,7 @@ pub fn fail(tuple: Tuple, kind: RecordKind, port: u16) {
         increment_u64(counter);
         counter.read_volatile()
     };
-    if emit::admit_tuple(tuple.entry) {
+    if emit::admit_tuple(tuple.entry, EVENT_BURST) {
         emit::tuple(kind, tuple.slot, tuple.entry, total, port);
     }
 }
@@ -97,6 +120,16 @@ pub fn alarm(tuple: Tuple) {
             Level::Critical => RecordKind::Critical,
             _ => RecordKind::Warning,
         };
+        tell(kind, tuple);
+    }
+}
+
+/// Tells of a crossing, unless the tuple has crossed its thresholds too often of late: it may swing
+/// around them with every connection. What is held back the user side tells when it sees the level
+/// at its next looks. Failures alone never use up the room of crossings.
+#[inline(always)]
+fn tell(kind: RecordKind, tuple: Tuple) {
+    if emit::admit_tuple(tuple.entry, 2 * EVENT_BURST) {
         emit::tuple(kind, tuple.slot, tuple.entry, 0, 0);
     }
 }
@@ -114,7 +147,7 @@ fn calm(tuple: Tuple) {
         let thresholds = (*tuple.entry).thresholds;
         if used < thresholds.recovered as i32 {
             (*tuple.entry).level = Level::Ok as u32;
-            emit::tuple(RecordKind::Recovered, tuple.slot, tuple.entry, 0, 0);
+            tell(RecordKind::Recovered, tuple);
         } else if used < thresholds.critical_over() as i32 {
             (*tuple.entry).level = Level::Warning as u32;
         }

@@ -2,10 +2,14 @@
 //! `lock *(size *)(ptr) += value` that every kernel with BPF has.
 
 /// Adds to a counter that other CPUs add to, too.
+///
+/// # Safety
+///
+/// `counter` points to an `i32` of a map's value.
 #[inline(always)]
-pub fn add_i32(counter: *mut i32, value: i32) {
+pub unsafe fn add_i32(counter: *mut i32, value: i32) {
     #[cfg(target_arch = "bpf")]
-    // SAFETY: the caller's pointer points into a map value; the verifier checks its bounds.
+    // SAFETY: by contract; the verifier checks the bounds, too.
     unsafe {
         core::arch::asm!("lock *(u32 *)({p} + 0) += {v}", p = in(reg) counter, v = in(reg) i64::from(value));
     }
@@ -14,21 +18,34 @@ pub fn add_i32(counter: *mut i32, value: i32) {
 }
 
 /// Adds one to a counter that other CPUs add to, too.
+///
+/// # Safety
+///
+/// `counter` points to a `u64` of a map's value.
 #[inline(always)]
-pub fn increment_u64(counter: *mut u64) {
-    add_u64(counter, 1);
+pub unsafe fn increment_u64(counter: *mut u64) {
+    // SAFETY: by contract.
+    unsafe { add_u64(counter, 1) };
 }
 
 /// Takes one from a counter that other CPUs add to, too.
+///
+/// # Safety
+///
+/// As for [`increment_u64`].
 #[inline(always)]
-pub fn decrement_u64(counter: *mut u64) {
-    add_u64(counter, u64::MAX);
+pub unsafe fn decrement_u64(counter: *mut u64) {
+    // SAFETY: by contract.
+    unsafe { add_u64(counter, u64::MAX) };
 }
 
+/// # Safety
+///
+/// As for [`increment_u64`].
 #[inline(always)]
-fn add_u64(counter: *mut u64, value: u64) {
+unsafe fn add_u64(counter: *mut u64, value: u64) {
     #[cfg(target_arch = "bpf")]
-    // SAFETY: the caller's pointer points into a map value; the verifier checks its bounds.
+    // SAFETY: by contract; the verifier checks the bounds, too.
     unsafe {
         core::arch::asm!("lock *(u64 *)({p} + 0) += {v}", p = in(reg) counter, v = in(reg) value);
     }

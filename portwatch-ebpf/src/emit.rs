@@ -1,7 +1,7 @@
 //! Events into the ring buffer.
 
 use aya_ebpf::maps::ring_buf::RingBufEntry;
-use portwatch_common::{EVENT_BURST, EVENT_WINDOW_NS, Record, RecordKind, TupleEntry, TupleKey};
+use portwatch_common::{EVENT_WINDOW_NS, Record, RecordKind, TupleEntry, TupleKey};
 
 use crate::{
     current,
@@ -96,10 +96,10 @@ pub fn new_netns(key: &TupleKey, inum: u32) {
     reserved.submit(0);
 }
 
-/// True while this window has room for one more event. Two CPUs can both take the last place:
+/// True while this window has had fewer than `most` events. Two CPUs can both take the last place:
 /// the limit is there to spare the reader, counts do not depend on it.
 #[inline(always)]
-pub fn admit_tuple(entry: *mut TupleEntry) -> bool {
+pub fn admit_tuple(entry: *mut TupleEntry, most: u32) -> bool {
     let now = now();
     // SAFETY: `entry` points to an element of `TUPLES`.
     unsafe {
@@ -107,7 +107,7 @@ pub fn admit_tuple(entry: *mut TupleEntry) -> bool {
             (*entry).window_ns = now;
             (*entry).window_events = 0;
         }
-        if (*entry).window_events >= EVENT_BURST {
+        if (*entry).window_events >= most {
             return false;
         }
         (*entry).window_events += 1;

@@ -36,10 +36,11 @@ pub static NETNS: HashMap<u64, NetnsSettings, 16_384> = HashMap::new();
 #[btf_map]
 pub static EVENTS: RingBuf<Record, 262_144> = RingBuf::new();
 
-/// Failed port searches whose connect(2) has not returned yet, by thread. An LRU map, because a
+/// Failed port searches whose connect(2) has not returned yet, by thread: slot of the tuple, and
+/// when. An LRU map, because a
 /// search inside another system call (sendto with MSG_FASTOPEN, io_uring) leaves its mark behind.
 #[btf_map]
-pub static FAILED: LruHashMap<u64, u32, 4_096> = LruHashMap::new();
+pub static FAILED: LruHashMap<u64, [u64; 2], 4_096> = LruHashMap::new();
 
 /// The state change that `inet_sock_set_state` handled last on this CPU: socket and new state.
 #[btf_map]

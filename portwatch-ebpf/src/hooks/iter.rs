@@ -4,7 +4,7 @@ use core::ffi::c_void;
 
 use aya_ebpf::bindings::BPF_NOEXIST;
 use aya_ebpf::helpers::generated::bpf_skc_to_tcp_sock;
-use portwatch_common::{Census, Class, Phase, Tracked};
+use portwatch_common::{Census, Phase, Tracked};
 
 use crate::{
     accounting::{enter, leave},
@@ -13,15 +13,18 @@ use crate::{
     settings::offset,
 };
 
-/// A connection whose port connect chose, as a walk meets it.
+/// A connection, as a walk meets it.
 struct Connection {
     located: Located,
+    /// Whether connect chose its port, as far as the socket still tells: before 6.17.13 a bind
+    /// that joins the port's bucket later turns the answer.
+    autobound: bool,
     local_port: u16,
     state: u8,
     phase: Phase,
 }
 
-/// Looks at one socket of the list; none when it holds no port of connect's.
+/// Looks at one socket of the list; none when it is no connection.
 #[inline(always)]
 fn connection(sk: *const c_void) -> Option<Connection> {
     // SAFETY: the iterator passes a `struct sock_common`.
@@ -30,11 +33,9 @@ fn connection(sk: *const c_void) -> Option<Connection> {
         state::LISTEN | state::NEW_SYN_RECV | state::CLOSE => None,
         state::TIME_WAIT => {
             let mini = TimeWait::at(sk as u64)?;
-            if !mini.autobound() {
-                return None;
-            }
             Some(Connection {
                 located: mini.locate()?,
+                autobound: mini.autobound(),
                 local_port: mini.local_port(),
                 state: mini.substate(),
                 phase: Phase::TimeWait,
@@ -42,17 +43,19 @@ fn connection(sk: *const c_void) -> Option<Connection> {
         }
         _ => {
             // SAFETY: a socket in any other state is a full one; the helper checks and converts.
-            unsafe {
+            let autobound = unsafe {
                 let tcp: *const c_void = bpf_skc_to_tcp_sock(sk.cast_mut()).cast();
-                if tcp.is_null() || !autobound(tcp) {
+                if tcp.is_null() {
                     return None;
                 }
-            }
+                autobound(tcp)
+            };
             // SAFETY: as above.
             let (located, local_port) =
                 unsafe { (locate(sk)?, read(sk, offset!(sock_common_skc_num))) };
             Some(Connection {
                 located,
+                autobound,
                 local_port,
                 state,
                 phase: Phase::Live,
@@ -86,7 +89,7 @@ pub fn track(sk: *const c_void) {
             count!(stale_replaced);
         }
     }
-    let Some(connection) = connection else {
+    let Some(connection) = connection.filter(|connection| connection.autobound) else {
         return;
     };
     let time_wait = matches!(connection.phase, Phase::TimeWait);
@@ -111,10 +114,6 @@ pub fn track(sk: *const c_void) {
 /// was still connecting when its hook looked last gets its port.
 #[inline(always)]
 fn still_is(tracked: &mut Tracked, connection: Option<&Connection>) -> bool {
-    if tracked.class == Class::Bound as u8 {
-        // A walk can't tell a bound connection from an accepted one.
-        return connection.is_none();
-    }
     let Some(connection) = connection else {
         return false;
     };
@@ -136,7 +135,7 @@ pub fn count(sk: *const c_void) {
     if sk.is_null() {
         return;
     }
-    let Some(connection) = connection(sk) else {
+    let Some(connection) = connection(sk).filter(|connection| connection.autobound) else {
         return;
     };
     let key = &connection.located.key;

@@ -1,6 +1,6 @@
 //! The `tracepoint` hook set.
 
-use core::{ffi::c_void, ptr};
+use core::{ffi::c_void, mem::MaybeUninit, ptr};
 
 use aya_ebpf::helpers::generated::{bpf_probe_read_user, bpf_skc_to_tcp_sock};
 use portwatch_common::{Class, Phase, RecordKind, Tracked, TupleKey, v4_mapped};
@@ -14,6 +14,9 @@ use crate::{
     settings::{config, offset},
 };
 
+/// Longest time from a failed search to the return of its connect(2). An older mark is of a search
+/// inside another system call.
+const FAILED_NS: u64 = 1_000_000_000;
 const EADDRNOTAVAIL: i64 = 99;
 const ENOMEM: i64 = 12;
 
@@ -23,12 +26,12 @@ pub fn set_state(sk: *const c_void, old: i32, new: i32) {
     if !matters(old, new) {
         return;
     }
-    change(sk, old, new);
     if let Some(handled) = HANDLED.get_ptr_mut(0) {
         // SAFETY: this CPU's own element. An interrupt that writes its own change here makes the
         // second program do this one's work again, which changes nothing.
         unsafe { *handled = [sk as u64, new as u64] };
     }
+    change(sk, old, new);
 }
 
 /// Runs right behind [`set_state`] and does its work if that was skipped.
@@ -181,7 +184,7 @@ fn connect_ended(sk: *const c_void) {
     } else {
         (RecordKind::Exhausted, 0)
     };
-    let _ = FAILED.insert(current::thread(), tuple.slot, 0);
+    let _ = FAILED.insert(current::thread(), [u64::from(tuple.slot), now()], 0);
     fail(tuple, kind, port);
 }
 
@@ -240,7 +243,8 @@ pub fn sys_exit(regs: *const c_void, ret: i64) {
     let thread = current::thread();
     // SAFETY: the value is copied at once.
     let failed = unsafe { FAILED.get(&thread) }.copied();
-    let Some(slot) = failed else {
+    let recent = failed.filter(|[_, when]| now().wrapping_sub(*when) < FAILED_NS);
+    let Some([slot, _]) = recent else {
         if ret == -EADDRNOTAVAIL {
             // SAFETY: as above.
             no_source_address(unsafe { read(regs, offset!(pt_regs_argument1)) });
@@ -250,21 +254,25 @@ pub fn sys_exit(regs: *const c_void, ret: i64) {
     let _ = FAILED.remove(&thread);
     if ret == -EADDRNOTAVAIL {
         count!(confirmed);
-    } else if let Some(entry) = TUPLES.get_ptr_mut(slot) {
+    } else if let Some(entry) = TUPLES.get_ptr_mut(slot as u32) {
         count!(no_memory);
         // SAFETY: `entry` points to an element of `TUPLES`.
-        decrement_u64(unsafe { &raw mut (*entry).exhausted });
+        unsafe {
+            if (*entry).exhausted > 0 {
+                decrement_u64(&raw mut (*entry).exhausted);
+            }
+        }
     }
 }
 
-/// `struct sockaddr_in6`; a `sockaddr_in` is its beginning with the address in `flow`.
+/// The beginning that `struct sockaddr_in` and `struct sockaddr_in6` have in common. The next word
+/// is the address of the former.
 #[repr(C)]
 #[derive(Clone, Copy)]
 struct SocketAddress {
     family: u16,
     port: u16,
-    flow: u32,
-    address: [u64; 2],
+    address: u32,
 }
 
 const AF_INET: u16 = 2;
@@ -297,26 +305,10 @@ fn no_source_address(user_address: u64) {
 /// Where a connect(2) wanted to go, from the address that it was given.
 #[inline(always)]
 fn destination(user_address: u64) -> Option<TupleKey> {
-    let mut address = SocketAddress {
-        family: 0,
-        port: 0,
-        flow: 0,
-        address: [0; 2],
-    };
-    // SAFETY: the helper writes at most the size of `address`, whatever the pointer is.
-    let result = unsafe {
-        bpf_probe_read_user(
-            (&raw mut address).cast(),
-            size_of::<SocketAddress>() as u32,
-            ptr::with_exposed_provenance(user_address as usize),
-        )
-    };
-    if result != 0 {
-        return None;
-    }
+    let address: SocketAddress = from_user(user_address)?;
     let peer = match address.family {
-        AF_INET => v4_mapped(address.flow),
-        AF_INET6 => address.address,
+        AF_INET => v4_mapped(address.address),
+        AF_INET6 => from_user(user_address + size_of::<SocketAddress>() as u64)?,
         _ => return None,
     };
     let net = current::net()?;
@@ -330,4 +322,20 @@ fn destination(user_address: u64) -> Option<TupleKey> {
         peer_port: u16::from_be(address.port),
         reserved: 0,
     })
+}
+
+/// A value of the running task's memory.
+#[inline(always)]
+fn from_user<T: Copy>(address: u64) -> Option<T> {
+    let mut value = MaybeUninit::<T>::uninit();
+    // SAFETY: the helper writes exactly the size of `T`, or fails, whatever the address is.
+    let result = unsafe {
+        bpf_probe_read_user(
+            value.as_mut_ptr().cast(),
+            size_of::<T>() as u32,
+            ptr::with_exposed_provenance(address as usize),
+        )
+    };
+    // SAFETY: filled when the helper returned 0.
+    (result == 0).then(|| unsafe { value.assume_init() })
 }

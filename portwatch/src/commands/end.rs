@@ -10,6 +10,9 @@ use tokio::{
 /// something is written too; this is for quiet times.
 const LOOK: Duration = Duration::from_millis(500);
 
+/// Time between two looks at whether a full output has room again.
+const TURN: Duration = Duration::from_millis(10);
+
 /// Why a stream of events ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
@@ -56,16 +59,32 @@ async fn closed() {
 /// Whether stdout is a pipe or socket that nobody reads: the kernel then reports an error or
 /// hang-up, whatever was asked for (`pipe_poll`).
 fn is_closed() -> bool {
+    stdout_is(PollFlags::ERR | PollFlags::HUP)
+}
+
+/// Waits until stdout takes a line without waiting.
+pub(super) async fn writable() {
+    while !is_writable() {
+        sleep(TURN).await;
+    }
+}
+
+/// Whether stdout takes a line now: a pipe that has room for 4096 bytes, a terminal that is not
+/// stopped, any file. A closed pipe counts, for writing to it tells at once.
+pub(super) fn is_writable() -> bool {
+    stdout_is(PollFlags::OUT | PollFlags::ERR | PollFlags::HUP)
+}
+
+/// Whether poll(2) reports any of these for stdout.
+fn stdout_is(flags: PollFlags) -> bool {
     let stdout = rustix::stdio::stdout();
-    let mut polled = [PollFd::new(&stdout, PollFlags::empty())];
+    let mut polled = [PollFd::new(&stdout, flags)];
     let at_once = Timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
     poll(&mut polled, Some(&at_once)).is_ok()
-        && polled
-            .iter()
-            .any(|fd| fd.revents().intersects(PollFlags::ERR | PollFlags::HUP))
+        && polled.iter().any(|fd| fd.revents().intersects(flags))
 }
 
 #[cfg(test)]

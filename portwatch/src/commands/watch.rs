@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
-    end::{End, end},
+    end::{End, end, is_writable, writable},
     select,
 };
 use crate::{
@@ -51,22 +51,30 @@ async fn watch(args: &WatchArgs, ratios: Ratios) -> Result<Exit> {
         line: Vec::new(),
     };
     let mut tracer = Tracer::start(&options(args, ratios), args.counts)?;
+    // What waits to be printed. Nothing is written before there is room for it: a stopped terminal
+    // or a reader that does not read must not keep a signal from ending this.
+    let mut waiting = None;
     let ending = loop {
         tokio::select! {
             biased;
             ending = &mut end => break ending.context("cannot wait for signals")?,
-            update = tracer.next() => {
-                match update.context("cannot read events")? {
-                    Update::Event(event) => printer.print(event)?,
-                    Update::Tick(tick) if args.counts => printer.counts(&tick)?,
-                    Update::Tick(_) => {}
-                }
+            update = tracer.next(), if waiting.is_none() => {
+                waiting = match update.context("cannot read events")? {
+                    Update::Tick(_) if !args.counts => None,
+                    update => Some(update),
+                };
             }
+            () = writable(), if waiting.is_some() => printer.update(waiting.take())?,
         }
     };
     if ending == End::Asked {
-        for event in tracer.settle() {
-            printer.print(event)?;
+        let left = tracer.settle().into_iter().map(Update::Event);
+        for update in waiting
+            .into_iter()
+            .chain(left)
+            .take_while(|_| is_writable())
+        {
+            printer.update(Some(update))?;
         }
     }
     Ok(Exit::Ok)
@@ -80,6 +88,14 @@ struct Printer {
 }
 
 impl Printer {
+    fn update(&mut self, update: Option<Update>) -> Result<()> {
+        match update {
+            Some(Update::Event(event)) => self.print(event),
+            Some(Update::Tick(tick)) => self.counts(&tick),
+            None => Ok(()),
+        }
+    }
+
     /// One write an event, so that lines of several writers to one pipe don't mix.
     fn print(&mut self, mut event: Event) -> Result<()> {
         if let EventKind::Started(started) = &mut event.kind {

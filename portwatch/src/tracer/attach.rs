@@ -40,7 +40,10 @@ impl Plan {
     /// # Errors
     /// When the options ask for something that this kernel does not allow.
     pub fn new(options: &Options) -> Result<Self, TracerError> {
-        let mut blind_spots = vec!["port search latency".to_owned()];
+        let mut blind_spots = vec![
+            "ports that bound sockets and listeners take, and a socket's own port range: a tuple may be exhausted below 100 %".to_owned(),
+            "port search latency".to_owned(),
+        ];
         let handler = match options.time_wait {
             Some(TimeWait::Sweep) => Err("chosen on the command line".to_owned()),
             _ => tw_timer_handler().map_err(|error| error.to_string()),

@@ -96,15 +96,16 @@ impl Health {
 
     /// Whether the kernel skipped runs that counts depend on, because a program was already active
     /// on the CPU. Most of those runs would have changed nothing; a sweep tells. A state change
-    /// has two programs, and is missed when both were skipped.
-    pub fn missed(&mut self, programs: &Programs) -> bool {
+    /// has two programs, and is missed when both were skipped. `refused` are the changes that the
+    /// set's map did not take.
+    pub fn missed(&mut self, programs: &Programs, refused: u64) -> bool {
         let misses = |name: &str| {
             programs
                 .get(name)
                 .map_or(0, |program| program.recursion_misses)
         };
         let state = misses("inet_sock_set_state").min(misses(STATE_AGAIN));
-        let misses = state + misses("timer_start") + misses("timer_cancel");
+        let misses = state + misses("timer_start") + misses("timer_cancel") + refused;
         std::mem::replace(&mut self.misses, misses) < misses
     }
 }
@@ -201,7 +202,7 @@ mod tests {
             let programs = misses
                 .iter()
                 .map(|(name, misses)| ((*name).to_owned(), counters(*misses)));
-            health.missed(&programs.collect())
+            health.missed(&programs.collect(), 0)
         };
         assert!(!missed(&[("sys_exit", 3), ("inet_sock_set_state", 7)]));
         assert!(missed(&[("timer_start", 3)]));

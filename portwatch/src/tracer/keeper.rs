@@ -5,7 +5,11 @@
 
 use std::{
     collections::HashSet,
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+        mpsc,
+    },
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -22,6 +26,10 @@ use super::{
 const ROUND: Duration = Duration::from_secs(1);
 /// Time between two sweeps at least, however often one is asked for.
 const SWEEP_PAUSE: Duration = Duration::from_secs(10);
+
+/// A sweep's pause is at least so many times as long as the sweep: a walk looks at every socket of
+/// the machine once for each namespace, which on a host of thousands of them takes seconds.
+const SWEEP_SHARE: u32 = 50;
 
 /// What the event side asks of the keeper.
 pub(super) enum Request {
@@ -48,6 +56,7 @@ pub(super) struct Shared {
 
 /// The thread and the channel to it.
 pub(super) struct Keeper {
+    stop: Arc<AtomicBool>,
     requests: Option<mpsc::Sender<Request>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -62,10 +71,12 @@ impl Keeper {
         reports: async_mpsc::UnboundedSender<Report>,
     ) -> std::io::Result<Self> {
         let (requests, inbox) = mpsc::channel();
+        let stop = Arc::clone(&work.stop);
         let thread = std::thread::Builder::new()
             .name("keeper".into())
             .spawn(move || work.run(&inbox, &reports))?;
         Ok(Self {
+            stop,
             requests: Some(requests),
             thread: Some(thread),
         })
@@ -90,6 +101,7 @@ impl Keeper {
 
 impl Drop for Keeper {
     fn drop(&mut self) {
+        self.stop.store(true, Relaxed);
         drop(self.requests.take());
         if let Some(thread) = self.thread.take() {
             // The programs are detached when the thread drops the object.
@@ -108,6 +120,8 @@ pub(super) struct Work {
     /// Alert thresholds, thousandths of the capacity: warning, critical.
     pub permille: (u32, u32),
     pub sweep_interval: Duration,
+    /// Set when the thread is to end: a sweep over a large machine takes its time.
+    pub stop: Arc<AtomicBool>,
 }
 
 impl Work {
@@ -124,6 +138,7 @@ impl Work {
         let mut next_round = Instant::now() + ROUND;
         let mut last_sweep = Instant::now();
         let mut next_sweep = last_sweep + self.sweep_interval;
+        let mut pause = SWEEP_PAUSE;
         loop {
             let wait = next_round
                 .min(next_sweep)
@@ -137,7 +152,9 @@ impl Work {
             for request in first.into_iter().chain(inbox.try_iter()) {
                 match request {
                     Request::Refresh(done) => waiting.push(done),
-                    Request::Sweep => next_sweep = next_sweep.min(last_sweep + SWEEP_PAUSE),
+                    Request::Sweep => {
+                        next_sweep = next_sweep.min(last_sweep + pause.max(SWEEP_PAUSE))
+                    }
                 }
             }
             if !waiting.is_empty() {
@@ -159,7 +176,8 @@ impl Work {
                     Err(error) => tell(Err(error)),
                 }
                 last_sweep = Instant::now();
-                next_sweep = last_sweep + self.sweep_interval;
+                pause = now.elapsed() * SWEEP_SHARE;
+                next_sweep = last_sweep + self.sweep_interval.max(pause);
             }
         }
     }
@@ -212,17 +230,19 @@ impl Work {
     /// # Errors
     /// When the set can't be written.
     pub fn walk(&mut self) -> Result<HashSet<u64>, TracerError> {
-        let discovery = self.namespaces.discover();
+        let discovery = self.namespaces.discover()?;
         let Self {
             object,
             sweeper,
             namespaces,
+            stop,
             ..
         } = self;
         let ways = namespaces
             .found
             .values()
             .filter_map(|found| Some((found.cookie, discovery.namespaces.get(&found.inum)?)));
+        let ways = ways.take_while(|_| !stop.load(Relaxed));
         sweeper.walk(object, ways, |cookie, error| {
             log::warn!("namespace {cookie}: {error}")
         })
@@ -239,10 +259,13 @@ impl Work {
             shared,
             sweeper,
             namespaces,
+            stop,
             ..
         } = self;
-        let swept =
-            |cookie: u64| walked.contains(&cookie) || !namespaces.found.contains_key(&cookie);
+        let swept = |cookie: u64| {
+            !stop.load(Relaxed)
+                && (walked.contains(&cookie) || !namespaces.found.contains_key(&cookie))
+        };
         let regular = sweeper.drop_stale(object, &shared.table, swept)?;
         let after = shared.statistics.read();
         sweeper.account(&before, &after, regular, began.elapsed());

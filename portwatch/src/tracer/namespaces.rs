@@ -1,7 +1,10 @@
 //! The network namespaces: which exist, what bounds their tuples, and how they are called.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use aya::maps::{HashMap as BpfHashMap, MapData};
 use portwatch_common::NetnsSettings;
@@ -19,6 +22,10 @@ use crate::{
 
 const NO_WAY_IN: &str =
     "no process, name or descriptor leads there: its sockets from before the start are not counted";
+
+/// A namespace that no thread or descriptor led to is searched for again after this time: the
+/// search takes a system call for each descriptor of the machine.
+const SEARCH_AGAIN: Duration = Duration::from_secs(600);
 
 /// Looks after which the reserved ports are read anew.
 const RESERVED_ROUNDS: u32 = 5;
@@ -39,6 +46,8 @@ pub(super) struct Namespaces {
 struct Known {
     name: Option<Arc<str>>,
     reachable: bool,
+    /// When every thread and descriptor was searched for a way in, if that was needed.
+    searched: Option<Instant>,
 }
 
 impl Namespaces {
@@ -93,7 +102,7 @@ impl Namespaces {
             .keys()
             .any(|cookie| !self.known.contains_key(cookie))
         {
-            self.discover();
+            self.discover()?;
         }
         Ok(())
     }
@@ -120,28 +129,41 @@ impl Namespaces {
 
     /// Finds ways into the namespaces, and their names. What is returned holds every namespace
     /// open, which keeps it from ever going away: it must not be kept.
-    pub fn discover(&mut self) -> Discovery {
-        let mut discovery = Discovery::new().unwrap_or_default();
+    ///
+    /// # Errors
+    /// When `/proc` can't be read, or there are too few descriptors (`ulimit -n`).
+    pub fn discover(&mut self) -> Result<Discovery, TracerError> {
+        let failed = |error| TracerError::from_io("looking for network namespaces", &error);
+        let mut discovery = Discovery::new().map_err(failed)?;
         let Self { found, known, .. } = self;
-        if found
-            .values()
-            .any(|found| !discovery.namespaces.contains_key(&found.inum))
-        {
+        let now = Instant::now();
+        let missing = |found: &&Found| !discovery.namespaces.contains_key(&found.inum);
+        let worth_a_search = |found: &Found| {
+            known.get(&found.cookie).is_none_or(|known| {
+                let recently = |when| now.duration_since(when) < SEARCH_AGAIN;
+                known.reachable || !known.searched.is_some_and(recently)
+            })
+        };
+        let searched = found.values().filter(missing).any(worth_a_search);
+        if searched {
             // What no process lives in may still be held by a thread or by a descriptor.
-            let _ = discovery.deepen();
+            discovery.deepen().map_err(failed)?;
         }
         for (cookie, found) in found {
             let netns = discovery.namespaces.get(&found.inum);
-            let name = netns.and_then(|netns| netns.name.clone());
-            known.insert(
-                *cookie,
-                Known {
-                    name,
-                    reachable: netns.is_some(),
+            let before = known.remove(cookie);
+            let fresh = Known {
+                name: netns.and_then(|netns| netns.name.clone()),
+                reachable: netns.is_some(),
+                searched: if searched {
+                    Some(now)
+                } else {
+                    before.and_then(|known| known.searched)
                 },
-            );
+            };
+            known.insert(*cookie, fresh);
         }
-        discovery
+        Ok(discovery)
     }
 
     /// What the event side is to know.

@@ -155,7 +155,7 @@ impl Slots {
 }
 
 fn empty(entry: &TupleEntry) -> bool {
-    entry.used == 0 && entry.time_wait == 0 && entry.bound == 0
+    entry.used <= 0 && entry.time_wait <= 0 && entry.bound <= 0
 }
 
 /// Waits until every BPF program that is running now has ended: they run inside RCU read-side

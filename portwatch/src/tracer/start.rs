@@ -53,6 +53,7 @@ impl Tracer {
             slots,
             sweeper,
             namespaces,
+            stop: Arc::default(),
             permille: (options.warning_permille, options.critical_permille),
             sweep_interval: interval.unwrap_or(plan.time_wait.default_sweep_interval()),
         };

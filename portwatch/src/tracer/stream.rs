@@ -122,7 +122,11 @@ impl Tracer {
 
     fn tick(&mut self) {
         let programs = (self.programs)();
-        if self.tally.health.missed(&programs) {
+        if self
+            .tally
+            .health
+            .missed(&programs, self.shared.statistics.read().refused)
+        {
             self.keeper.sweep_soon();
         }
         let (events, tick) = self.tally.tick(&self.shared, programs);
