@@ -127,6 +127,10 @@ impl Printer {
             sockets: tick.sweeps.sockets,
             sweep_seconds: tick.sweeps.last_ns as f64 / 1e9,
             healed: tick.stats.healed,
+            walk_inserted: tick.stats.walk_inserted + tick.stats.walk_inserted_time_wait,
+            stale_replaced: tick.stats.stale_replaced,
+            sweep_dropped: tick.stats.sweep_dropped,
+            refused: tick.stats.refused,
             confirmed: tick.stats.confirmed,
             lost_events: tick.stats.lost_events,
             recursion_misses: misses

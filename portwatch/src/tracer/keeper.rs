@@ -233,6 +233,7 @@ impl Work {
         let discovery = self.namespaces.discover()?;
         let Self {
             object,
+            shared,
             sweeper,
             namespaces,
             stop,
@@ -243,7 +244,7 @@ impl Work {
             .values()
             .filter_map(|found| Some((found.cookie, discovery.namespaces.get(&found.inum)?)));
         let ways = ways.take_while(|_| !stop.load(Relaxed));
-        sweeper.walk(object, ways, |cookie, error| {
+        sweeper.walk(object, &shared.statistics, ways, |cookie, error| {
             log::warn!("namespace {cookie}: {error}")
         })
     }

@@ -5,7 +5,10 @@ use std::{collections::HashSet, time::Duration};
 use aya::maps::{Array, MapData};
 use portwatch_common::{Control, Phase, Stats, Tracked};
 
-use super::{TimeWait, TracerError, batch, object::Object, pod::Plain, table::Table, walk::walk};
+use super::{
+    TimeWait, TracerError, batch, object::Object, pod::Plain, statistics::Statistics, table::Table,
+    walk::walk,
+};
 use crate::kernel::netns::Netns;
 
 /// What the sweeps have found so far.
@@ -28,6 +31,11 @@ pub(super) struct Sweeper {
     control: Array<MapData, Plain<Control>>,
     time_wait: TimeWait,
     generation: u32,
+    /// Namespaces that existed before the hooks and have not been walked yet.
+    unseeded: HashSet<u64>,
+    /// Sockets that belated first walks put into the set at the last walk: they were there before
+    /// the start.
+    seeds: u64,
     pub totals: Sweeps,
 }
 
@@ -42,8 +50,15 @@ impl Sweeper {
             control: object.take_map("CONTROL")?,
             time_wait,
             generation: 0,
+            unseeded: HashSet::new(),
+            seeds: 0,
             totals: Sweeps::default(),
         })
+    }
+
+    /// Notes the namespaces that exist when the hooks are attached.
+    pub fn expect(&mut self, namespaces: impl Iterator<Item = u64>) {
+        self.unseeded = namespaces.collect();
     }
 
     /// Walks over the sockets of the namespaces and puts into the set what is missing. Calls
@@ -54,9 +69,11 @@ impl Sweeper {
     pub fn walk<'a>(
         &mut self,
         object: &mut Object,
+        statistics: &Statistics,
         namespaces: impl Iterator<Item = (u64, &'a Netns)>,
         mut unreachable: impl FnMut(u64, TracerError),
     ) -> Result<HashSet<u64>, TracerError> {
+        self.seeds = 0;
         self.generation = self.generation.wrapping_add(1).max(1);
         let control = Control {
             generation: self.generation,
@@ -67,9 +84,13 @@ impl Sweeper {
             .map_err(|error| TracerError::from_aya("writing the map CONTROL", &error))?;
         let mut walked = HashSet::new();
         for (cookie, netns) in namespaces {
+            let before = statistics.read();
             match walk(object, "walk_track", netns) {
                 Ok(()) => {
                     walked.insert(cookie);
+                    if self.unseeded.remove(&cookie) {
+                        self.seeds += self.inserted(&before, &statistics.read());
+                    }
                 }
                 Err(error) => unreachable(cookie, error),
             }
@@ -120,14 +141,22 @@ impl Sweeper {
     /// Counts a sweep, and as corrections all that it changed but what is its regular work.
     pub fn account(&mut self, before: &Stats, after: &Stats, regular: u64, took: Duration) {
         let grown = |counter: fn(&Stats) -> u64| counter(after).saturating_sub(counter(before));
-        let mut changed = grown(|stats| stats.walk_inserted)
+        let changed = self.inserted(before, after)
             + grown(|stats| stats.stale_replaced)
             + grown(|stats| stats.sweep_dropped);
-        if self.time_wait == TimeWait::Events {
-            changed += grown(|stats| stats.walk_inserted_time_wait);
-        }
+        let regular = regular + self.seeds;
         self.totals.corrections += changed.saturating_sub(regular);
         self.totals.count += 1;
         self.totals.last_ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+    }
+
+    /// What walks put into the set and hooks should have.
+    fn inserted(&self, before: &Stats, after: &Stats) -> u64 {
+        let grown = |counter: fn(&Stats) -> u64| counter(after).saturating_sub(counter(before));
+        let time_wait = match self.time_wait {
+            TimeWait::Events => grown(|stats| stats.walk_inserted_time_wait),
+            TimeWait::Sweep => 0,
+        };
+        grown(|stats| stats.walk_inserted) + time_wait
     }
 }

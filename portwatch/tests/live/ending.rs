@@ -100,3 +100,33 @@ fn ends_by_its_next_events(netns: &Netns, mut child: Child) {
     });
     ends_quietly(child);
 }
+
+#[test]
+fn a_reader_that_does_not_read_is_no_obstacle() {
+    let netns = Netns::named(RANGE);
+    let selector = netns.selector();
+    let arguments = [
+        "watch",
+        "--json",
+        "--counts",
+        "--interval",
+        "1ms",
+        "--netns",
+        &selector,
+    ];
+    let mut child = portwatch(&arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("start portwatch");
+    let pipe = child.stdout.take().expect("piped");
+    let unread = || rustix::io::ioctl_fionread(&pipe).expect("FIONREAD");
+    wait::until("a full pipe", wait::SOON, || {
+        // A line comes every millisecond, as long as one fits.
+        let before = unread();
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        (before > 0 && unread() == before).then_some(())
+    });
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    ends_quietly(child);
+}

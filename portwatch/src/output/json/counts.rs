@@ -23,6 +23,14 @@ pub struct TracerKeys {
     pub sweep_seconds: f64,
     /// Sockets that a later hook put into the set for one that was missed.
     pub healed: u64,
+    /// Sockets that walks put into the set, the first walk's included.
+    pub walk_inserted: u64,
+    /// Sockets in the set whose address another socket had by now.
+    pub stale_replaced: u64,
+    /// Sockets that sweeps took out of the set.
+    pub sweep_dropped: u64,
+    /// Changes that the map of the set refused.
+    pub refused: u64,
     /// Failed port searches that connect's errno confirmed.
     pub confirmed: u64,
     /// Events that the ring buffer had no room for.
