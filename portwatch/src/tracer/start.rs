@@ -64,7 +64,8 @@ impl Tracer {
         // The namespaces first, so that a tuple that is seen at once has its capacity.
         work.refresh()?;
         plan.attach(&mut work.object)?;
-        work.sweeper.expect(work.namespaces.found.keys().copied());
+        work.sweeper
+            .note_unseeded(work.namespaces.found.keys().copied());
         work.walk()?;
         work.refresh()?;
         let io = |what: &str, error: &std::io::Error| TracerError::from_io(what, error);

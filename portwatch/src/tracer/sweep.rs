@@ -57,7 +57,7 @@ impl Sweeper {
     }
 
     /// Notes the namespaces that exist when the hooks are attached.
-    pub fn expect(&mut self, namespaces: impl Iterator<Item = u64>) {
+    pub fn note_unseeded(&mut self, namespaces: impl Iterator<Item = u64>) {
         self.unseeded = namespaces.collect();
     }
 

@@ -7,7 +7,9 @@ use crate::support::{
     crowd::{self, Crowd},
     kernel_list,
     netns::Netns,
-    sandbox, ss,
+    sandbox, server,
+    socket::Family,
+    ss,
 };
 
 const RANGE: std::ops::RangeInclusive<u16> = 30_000..=30_499;
@@ -66,12 +68,10 @@ fn bpf_netlink_and_ss_agree() {
 #[test]
 fn netlink_needs_no_root_for_ones_own_namespace() {
     let netns = Netns::named(RANGE);
-    let listener = crate::support::server::listen(&netns, 8080, 100);
+    let _listener = server::listen(&netns, 8080);
     let _open: Vec<_> = netns.run(|| {
         let peer = ([127, 0, 0, 1], 8080).into();
-        (0..10)
-            .map(|_| crate::support::socket::Family::V4.connect(peer).unwrap())
-            .collect()
+        (0..10).map(|_| Family::V4.connect(peer).unwrap()).collect()
     });
     for source in ["netlink", "auto"] {
         let finished = netns.run(|| sandbox::as_nobody(&["check", "--json", "--source", source]));
@@ -90,5 +90,4 @@ fn netlink_needs_no_root_for_ones_own_namespace() {
     assert_eq!(finished.code(), 3);
     let said = finished.stdout + &finished.stderr;
     assert!(said.contains("CAP_BPF"), "{said}");
-    drop(listener);
 }

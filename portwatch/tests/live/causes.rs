@@ -9,7 +9,7 @@ use crate::support::{
     event::Event,
     marker,
     netns::Netns,
-    server::{FullListener, Server},
+    server::{self, FullListener},
     socket::{self, Family},
     veth,
     watcher::Watcher,
@@ -99,7 +99,7 @@ fn unreachable() {
 #[test]
 fn a_bound_port_that_has_this_connection_already() {
     let netns = Netns::named(RANGE);
-    let _server = Server::start(&netns, PORT);
+    let _server = server::listen(&netns, PORT);
     let watcher = Watcher::start(&[&netns], &[]);
     for (family, port) in FAMILIES.into_iter().zip(20_001..) {
         let peer = SocketAddr::new(family.loopback(), PORT);

@@ -7,7 +7,7 @@ use socket2::Socket;
 use crate::support::{
     check::{SOURCES, check, report, rows},
     netns::Netns,
-    server::Server,
+    server,
     socket::Family,
 };
 
@@ -25,7 +25,7 @@ fn connect(netns: &Netns, count: usize) -> Vec<Socket> {
 #[test]
 fn exit_codes_and_lines_follow_the_fullest_tuple() {
     let netns = Netns::named(RANGE);
-    let _server = Server::start(&netns, 8080);
+    let _server = server::listen(&netns, 8080);
     let netns_name = netns.selector();
     let mut open = Vec::new();
     for (more, code, word) in [
@@ -111,7 +111,7 @@ fn unknown_is_three_and_says_why() {
 #[test]
 fn filters_choose_tuples() {
     let netns = Netns::named(RANGE);
-    let _servers = [Server::start(&netns, 8080), Server::start(&netns, 8081)];
+    let _servers = [server::listen(&netns, 8080), server::listen(&netns, 8081)];
     let peers = [
         ([127, 0, 0, 1], 8080),
         ([127, 0, 0, 1], 8081),

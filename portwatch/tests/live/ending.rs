@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::support::{
     netns::Netns,
     process::{finish, portwatch, wait_for_exit},
-    server::Server,
+    server,
     socket::{self, Family},
     wait,
 };
@@ -91,7 +91,7 @@ fn a_reader_that_leaves_ends_it() {
 /// Gives it something to write until it ends: a process that another test just forked may hold
 /// the pipe's other end for an instant.
 fn ends_by_its_next_events(netns: &Netns, mut child: Child) {
-    let _server = Server::start(netns, 8080);
+    let _server = server::listen(netns, 8080);
     let peer = SocketAddr::from(([127, 0, 0, 1], 8080));
     wait::until("its end", wait::SOON, || {
         let open = netns.run(|| socket::exhaust(Family::V4, peer));

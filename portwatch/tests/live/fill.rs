@@ -12,7 +12,7 @@ use socket2::Socket;
 use crate::support::{
     event::Event,
     netns::Netns,
-    server::Server,
+    server,
     socket::{self, Family},
     watcher::Watcher,
 };
@@ -84,7 +84,7 @@ fn ipv4_by_an_ipv6_socket() {
 fn fill(case: &Case) {
     let netns = Netns::named(case.range.clone());
     netns.reserve(case.reserved);
-    let server = Server::start(&netns, PORT);
+    let _server = server::listen(&netns, PORT);
     let peer = SocketAddr::new(case.family.loopback(), PORT);
     let watcher = Watcher::start(&[&netns], &[]);
 
@@ -125,8 +125,7 @@ fn fill(case: &Case) {
         assert_eq!(event.text("errno"), "EADDRNOTAVAIL");
     }
 
-    server.reset_all(open.len());
-    drop(open);
+    open.iter().for_each(socket::disconnect);
     let recovered = watcher.first("recovered");
     assert_eq!(recovered.tuple(), (case.family.loopback(), peer));
     assert!(recovered.small("used") < case.capacity.div_ceil(2));

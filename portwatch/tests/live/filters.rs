@@ -4,7 +4,7 @@ use std::{ffi::CString, net::SocketAddr};
 
 use crate::support::{
     netns::Netns,
-    server::Server,
+    server,
     socket::{self, Family},
     watcher::Watcher,
 };
@@ -25,9 +25,9 @@ fn exhaust(netns: &Netns, comm: &str, peer: SocketAddr) {
 fn by_port_peer_process_and_namespace() {
     let (netns, elsewhere) = (Netns::named(RANGE), Netns::named(RANGE));
     let _servers = [
-        Server::start(&netns, 8080),
-        Server::start(&netns, 8081),
-        Server::start(&elsewhere, 8081),
+        server::listen(&netns, 8080),
+        server::listen(&netns, 8081),
+        server::listen(&elsewhere, 8081),
     ];
     let wanted = SocketAddr::from(([127, 0, 0, 2], 8081));
     let pid = std::process::id().to_string();
@@ -64,7 +64,7 @@ fn by_port_peer_process_and_namespace() {
 #[test]
 fn another_process_is_not_shown() {
     let netns = Netns::named(RANGE);
-    let _server = Server::start(&netns, 8080);
+    let _server = server::listen(&netns, 8080);
     let everything = Watcher::start(&[&netns], &[]);
     let init_only = Watcher::start(&[&netns], &["--pid", "1"]);
     exhaust(&netns, "client", ([127, 0, 0, 1], 8080).into());

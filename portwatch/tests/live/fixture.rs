@@ -11,7 +11,7 @@ use crate::support::{
     netns::Netns,
     process::finish,
     sandbox,
-    server::{self, FullListener, Server},
+    server::{self, FullListener},
     socket::{self, Family},
     ss, traffic, veth, wait,
 };
@@ -36,7 +36,7 @@ fn a_namespace_is_gone_with_its_value() {
 #[test]
 fn the_kernels_list_tells_tuples_and_time_wait() {
     let netns = Netns::named(RANGE);
-    let listener = server::listen(&netns, 8080, 10);
+    let listener = server::listen(&netns, 8080);
     let peer = |family: Family| SocketAddr::from((family.loopback(), 8080));
     traffic::leave_time_wait(&netns, &listener, peer(Family::V4), 3);
     let _open = [Family::V4, Family::Mapped, Family::V6]
@@ -69,7 +69,7 @@ fn a_full_listener_leaves_clients_waiting() {
 #[test]
 fn a_bystander_keeps_a_connection_until_it_ends() {
     let netns = Netns::named(RANGE);
-    let server = Server::start(&netns, 8080);
+    let _server = server::listen(&netns, 8080);
     let used = || {
         kernel_list::counts(&netns, &RANGE)
             .values()
@@ -85,14 +85,13 @@ fn a_bystander_keeps_a_connection_until_it_ends() {
     wait::until("the port's release", wait::SOON, || {
         (used() == 0).then_some(())
     });
-    server.reset_all(1);
 }
 
 #[test]
 fn a_cable_carries_connections() {
     let (near, far) = (Netns::named(RANGE), Netns::named(RANGE));
     veth::connect(&near, &far);
-    let _server = Server::start(&far, 8080);
+    let _server = server::listen(&far, 8080);
     let client = near.run(|| {
         Family::V4
             .connect((veth::FAR, 8080).into())

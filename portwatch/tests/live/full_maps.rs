@@ -2,14 +2,20 @@
 
 use std::net::SocketAddr;
 
-use crate::support::{netns::Netns, server::Server, socket::Family, ticks, wait, watcher::Watcher};
+use crate::support::{
+    netns::Netns,
+    server,
+    socket::{self, Family},
+    ticks, wait,
+    watcher::Watcher,
+};
 
 const RANGE: std::ops::RangeInclusive<u16> = 30_000..=30_099;
 
 #[test]
 fn more_sockets_than_the_set_holds() {
     let netns = Netns::named(RANGE);
-    let server = Server::start(&netns, 8080);
+    let _server = server::listen(&netns, 8080);
     let peer = SocketAddr::from(([127, 0, 0, 1], 8080));
     let watcher = Watcher::start(&[&netns], &["--counts", "--max-sockets", "16"]);
     let open: Vec<_> = netns.run(|| {
@@ -31,8 +37,7 @@ fn more_sockets_than_the_set_holds() {
         .sum();
     assert!(used <= 16, "{used}");
 
-    server.reset_all(open.len());
-    drop(open);
+    open.iter().for_each(socket::disconnect);
     wait::until("an empty set", wait::SOON, || {
         ticks::fresh(&watcher)
             .counts(&netns)
@@ -46,7 +51,7 @@ fn more_sockets_than_the_set_holds() {
 fn more_tuples_than_there_are_slots() {
     let netns = Netns::named(RANGE);
     let _servers: Vec<_> = (8080..8100)
-        .map(|port| Server::start(&netns, port))
+        .map(|port| server::listen(&netns, port))
         .collect();
     let watcher = Watcher::start(&[&netns], &["--counts", "--max-tuples", "4"]);
     let _open: Vec<_> = netns.run(|| {

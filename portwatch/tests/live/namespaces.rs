@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use crate::support::{
     kernel_list::{Count, Counts},
     netns::Netns,
-    server::{self, Server},
+    server,
     socket::{self, Family},
     ticks, traffic, wait,
     watcher::Watcher,
@@ -21,7 +21,7 @@ fn peer(port: u16) -> SocketAddr {
 fn one_that_appears_is_found_with_its_first_connections() {
     let watcher = Watcher::start(&[], &["--counts"]);
     for netns in [Netns::named(RANGE), Netns::held_by_a_process(RANGE)] {
-        let _server = Server::start(&netns, 8080);
+        let _server = server::listen(&netns, 8080);
         let open = netns.run(|| socket::exhaust(Family::V4, peer(8080)));
         assert_eq!(open.len(), RANGE.len());
         let exhausted = watcher.wait_for("the exhaustion", |events| {
@@ -51,7 +51,7 @@ fn one_that_appears_is_found_with_its_first_connections() {
 fn one_deleted_with_sockets_open_keeps_them_and_is_forgotten_after_them() {
     const PORT: u16 = 8765;
     let mut netns = Netns::named(RANGE);
-    let listener = server::listen(&netns, PORT, 100);
+    let listener = server::listen(&netns, PORT);
     let watcher = Watcher::start(&[], &["--counts"]);
     traffic::leave_time_wait(&netns, &listener, peer(PORT), 3);
     let open: Vec<_> = netns.run(|| {

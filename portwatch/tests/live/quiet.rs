@@ -10,7 +10,7 @@ use std::{
 use crate::support::{
     netns::Netns,
     process::{finish, portwatch},
-    server::Server,
+    server,
     socket::{self, Family},
     wait,
 };
@@ -21,7 +21,7 @@ const RANGE: std::ops::RangeInclusive<u16> = 30_000..=30_009;
 fn a_quiet_host_sees_what_was_found_and_then_events() {
     let netns = Netns::named(RANGE);
     let name = netns.selector();
-    let _server = Server::start(&netns, 8080);
+    let _server = server::listen(&netns, 8080);
     let mut child = portwatch(&["watch", "--netns", &name])
         .stdout(Stdio::piped())
         .spawn()

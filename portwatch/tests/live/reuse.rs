@@ -7,7 +7,7 @@ use socket2::Socket;
 
 use crate::support::{
     netns::Netns,
-    server::Server,
+    server,
     socket::{self, Family},
     watcher::Watcher,
 };
@@ -18,7 +18,7 @@ const CLOSED: u16 = 7;
 
 fn exhausted_after(family: Family, attempt: impl Fn(&Socket, SocketAddr) -> io::Result<()> + Sync) {
     let netns = Netns::named(30_000..=30_009);
-    let _servers = [Server::start(&netns, FULL), Server::start(&netns, ROOM)];
+    let _servers = [server::listen(&netns, FULL), server::listen(&netns, ROOM)];
     let at = |port| SocketAddr::new(family.loopback(), port);
     let watcher = Watcher::start(&[&netns], &[]);
     let _open = netns.run(|| {

@@ -27,8 +27,8 @@ struct Busy {
 
 impl Busy {
     fn new(netns: Netns) -> Self {
-        let held = server::listen(&netns, 8080, 100);
-        let closing = server::listen(&netns, 8081, 100);
+        let held = server::listen(&netns, 8080);
+        let closing = server::listen(&netns, 8081);
         traffic::leave_time_wait(&netns, &closing, v4(8081), TIME_WAIT as usize);
         let live = netns.run(|| {
             (0..LIVE)

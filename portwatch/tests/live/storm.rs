@@ -7,7 +7,7 @@ use rustix::io::Errno;
 use crate::support::{
     event::Event,
     netns::Netns,
-    server::Server,
+    server,
     socket::{self, Family},
     ticks,
     watcher::Watcher,
@@ -20,7 +20,7 @@ const FAILURES: u64 = THREADS * PER_THREAD;
 #[test]
 fn every_failure_is_counted_and_few_are_printed() {
     let netns = Netns::named(30_000..=30_009);
-    let _server = Server::start(&netns, 8080);
+    let _server = server::listen(&netns, 8080);
     let peer = SocketAddr::from(([127, 0, 0, 1], 8080));
     let watcher = Watcher::start(&[&netns], &["--counts"]);
     let _open: Vec<_> = netns.run(|| (0..10).map(|_| Family::V4.connect(peer).unwrap()).collect());

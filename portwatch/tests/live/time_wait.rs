@@ -6,7 +6,7 @@ use crate::support::{netns::Netns, server, ticks, traffic, wait, watcher::Watche
 fn sweeps_alone_count_time_wait() {
     let range = 30_000..=30_019;
     let netns = Netns::named(range.clone());
-    let listener = server::listen(&netns, 8080, 100);
+    let listener = server::listen(&netns, 8080);
     let arguments = [
         "--counts",
         "--time-wait",

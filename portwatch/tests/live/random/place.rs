@@ -75,7 +75,7 @@ pub enum Passed {
 impl Place {
     pub fn new(netns: Netns, range: RangeInclusive<u16>, seed: u64) -> Self {
         let listeners = PORTS.map(|port| {
-            let listener = server::listen(&netns, port, 100);
+            let listener = server::listen(&netns, port);
             let bound = Some(Duration::from_secs(20));
             SockRef::from(&listener)
                 .set_read_timeout(bound)

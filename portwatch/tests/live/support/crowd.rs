@@ -39,7 +39,7 @@ impl Crowd {
     pub fn gather(netns: &Netns, port: u16) -> Self {
         allow_files(16_000);
         netns.sysctl("core/somaxconn", 65_535);
-        let listener = server::listen(netns, port, 65_535);
+        let listener = server::listen_with(netns, port, 65_535);
         let v4 = (1..=PEERS_V4).map(|n| (Family::V4, SocketAddr::from(([127, 0, 0, n], port))));
         let v6 = (Family::V6, SocketAddr::new(Family::V6.loopback(), port));
         let peers: Vec<_> = v4.chain([v6]).collect();

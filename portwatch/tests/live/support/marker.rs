@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::{
     event::Event,
     netns::Netns,
-    server::Server,
+    server,
     socket::{self, Family},
     watcher::Watcher,
 };
@@ -16,15 +16,14 @@ const PORT: u16 = 9999;
 ///
 /// For namespaces whose range is small; IPv4 loopback only.
 pub fn events_before(netns: &Netns, watcher: &Watcher) -> Vec<Event> {
-    let server = Server::start(netns, PORT);
+    let _server = server::listen(netns, PORT);
     let peer = SocketAddr::from(([127, 0, 0, 1], PORT));
     let open = netns.run(|| socket::exhaust(Family::V4, peer));
     let before = watcher.wait_for("the marker", |events| {
         let is_marker = |event: &Event| event.is("exhausted") && event.peer() == Some(peer);
         Some(events[..events.iter().position(is_marker)?].to_vec())
     });
-    server.reset_all(open.len());
-    drop(open);
+    open.iter().for_each(socket::disconnect);
     before
         .into_iter()
         .filter(|event| event.peer() != Some(peer))
