@@ -89,7 +89,7 @@ impl Health {
         let put_right = sweeps.corrections.saturating_sub(before);
         (put_right > 0).then(|| EventKind::Degraded {
             reason: format!(
-                "a sweep put {put_right} sockets right that the hooks had missed: counts were off by as many until now"
+                "changes of sockets that the hooks missed: {put_right} (the kernel skips a program that is already running: recursion_misses); a sweep has put the counts right"
             ),
         })
     }
@@ -234,7 +234,7 @@ mod tests {
         };
         assert_eq!(health.swept(&sweep(0)), None);
         let told = format!("{:?}", health.swept(&sweep(2)));
-        assert!(told.contains("put 2 sockets right"), "{told}");
+        assert!(told.contains("missed: 2 "), "{told}");
         assert_eq!(health.swept(&sweep(2)), None);
     }
 }

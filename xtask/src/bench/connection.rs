@@ -51,11 +51,12 @@ pub fn bpf_time(
         ))
     };
     let own = measure(Subject::Portwatch)?;
+    let lean = measure(Subject::Lean)?;
     let script = measure(Subject::Script)?;
     let empty = measure(Subject::Empty)?;
     table.0.push(Row {
         what: "BPF run time for a loopback connection, connect to close".into(),
-        portwatch: format!("{own:.0} ns"),
+        portwatch: format!("{own:.0} ns; without errno and timers {lean:.0} ns"),
         peers: format!(
             "bpftrace script by tuple {script:.0} ns ({:.2}x), empty bpftrace program {empty:.0} ns",
             script / own
@@ -73,8 +74,13 @@ pub fn rate(
     interrupt: &Interrupt,
     table: &mut Table,
 ) -> Result<()> {
-    let subjects = [Subject::Untraced, Subject::Portwatch, Subject::Script];
-    let mut micros = [const { Vec::new() }; 3];
+    let subjects = [
+        Subject::Untraced,
+        Subject::Portwatch,
+        Subject::Lean,
+        Subject::Script,
+    ];
+    let mut micros = [const { Vec::new() }; 4];
     for _ in 0..rounds {
         for (subject, figures) in subjects.iter().zip(&mut micros) {
             interrupt.check()?;
@@ -82,10 +88,14 @@ pub fn rate(
             figures.push(run(tracer.as_ref(), connections)?.micros);
         }
     }
-    let [untraced, own, script] = micros.map(|figures| median(&figures));
+    let [untraced, own, lean, script] = micros.map(|figures| median(&figures));
     table.0.push(Row {
         what: format!("connect/close loop, rate traced / untraced, median of {rounds} rounds"),
-        portwatch: format!("{:.3} ({own:.1} us a connection)", untraced / own),
+        portwatch: format!(
+            "{:.3} ({own:.1} us a connection); without errno and timers {:.3}",
+            untraced / own,
+            untraced / lean
+        ),
         peers: format!(
             "untraced {untraced:.1} us; bpftrace script {:.3} ({script:.1} us)",
             untraced / script

@@ -21,11 +21,16 @@ pub enum Subject {
     Untraced,
     /// `portwatch watch`.
     Portwatch,
+    /// `portwatch watch` without the hooks that can be switched off: on connect's errno and on
+    /// every timer.
+    Lean,
     /// A bpftrace script that counts connections by tuple.
     Script,
     /// A bpftrace script of the same tracepoint that does nothing.
     Empty,
 }
+
+const LEAN: [&str; 4] = ["--connect-errno", "off", "--time-wait", "sweep"];
 
 /// Counts what a script can count: connections that this host opened, by tuple, without
 /// TIME_WAIT. A set of client sockets, because the tracepoint does not tell clients from servers.
@@ -66,6 +71,7 @@ impl Tracer {
         match subject {
             Subject::Untraced => Ok(None),
             Subject::Portwatch => Self::portwatch(portwatch, &[]).map(|(tracer, _)| Some(tracer)),
+            Subject::Lean => Self::portwatch(portwatch, &LEAN).map(|(tracer, _)| Some(tracer)),
             Subject::Script => Self::bpftrace(SCRIPT).map(Some),
             Subject::Empty => Self::bpftrace(EMPTY).map(Some),
         }
