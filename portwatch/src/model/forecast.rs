@@ -57,9 +57,9 @@ impl History {
 
     /// Where the tuple is heading, as of the latest look, with `headroom` ports left then.
     ///
-    /// The rate is the mean over the window. A fill that began inside it would be understated: when
-    /// most of the growth is of the last second, and it is no mere ripple (a twentieth of what the
-    /// tuple can hold), the rate is that of this second.
+    /// The rate is the mean over the window. A fill or a drain that began inside it would be
+    /// understated: when most of the change is of the last second, or goes the other way, and it is
+    /// no mere ripple (a twentieth of what the tuple can hold), the rate is that of this second.
     #[must_use]
     pub fn forecast(&self, headroom: u32) -> Forecast {
         let (Some(first), Some(last)) = (self.looks.front(), self.looks.back()) else {
@@ -73,7 +73,9 @@ impl History {
             .unwrap_or(first);
         let burst = growth(recent, last);
         let ripple = i64::from(last.used.saturating_add(headroom) / 20);
-        let since = if burst * 2 > growth(first, last) && burst > ripple {
+        let whole = growth(first, last);
+        let sudden = burst.signum() != whole.signum() || burst.abs() * 2 > whole.abs();
+        let since = if sudden && burst.abs() > ripple {
             recent
         } else {
             first
@@ -145,6 +147,14 @@ mod tests {
         let calm = (0..=20).map(|s| (s * 1000, 3));
         let fill = history(calm.chain([(20_500, 150), (21_000, 303)]));
         assert_eq!(fill.forecast(197), both(300.0, 197.0 / 300.0));
+    }
+
+    #[test]
+    fn a_drain_that_just_began_is_no_fill_any_more() {
+        let fill = (0..=10).map(|s| (s * 1000, s as u32 * 50));
+        let drain = history(fill.chain([(10_500, 360), (11_000, 220)]));
+        assert_eq!(drain.forecast(280).rate, Some(-280.0));
+        assert_eq!(drain.forecast(280).seconds_to_exhaustion, None);
     }
 
     #[test]
