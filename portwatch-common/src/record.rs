@@ -16,8 +16,6 @@ pub struct Record {
     pub time_ns: u64,
     /// Whose. For [`RecordKind::NoSourceAddress`] the local address is zero.
     pub key: TupleKey,
-    /// Identifier of the task's cgroup (v2), 0 where there is none.
-    pub cgroup: u64,
     /// Failures of this kind so far, those without an event included.
     pub total: u64,
     /// A [`RecordKind`].

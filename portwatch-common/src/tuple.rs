@@ -30,9 +30,9 @@ pub struct TupleEntry {
     pub time_wait: i32,
     /// Connections of this tuple whose port was bound before connect; not part of `used`.
     pub bound: i32,
-    /// Ports that this tuple could use if it had no connection. Written by the user side.
+    /// Ports that this tuple could use if it had no connection; kept current by the user side.
     pub capacity: u32,
-    /// Where alerts are raised and taken back. Written by the user side.
+    /// Where alerts are raised and taken back; kept current by the user side.
     pub thresholds: Thresholds,
     /// The alert level reached, a [`Level`].
     pub level: u32,

@@ -4,7 +4,7 @@ use core::ffi::c_void;
 
 use aya_ebpf::helpers::{
     bpf_get_current_pid_tgid, bpf_get_current_uid_gid,
-    generated::{bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_current_task},
+    generated::{bpf_get_current_comm, bpf_get_current_task},
 };
 use portwatch_common::Record;
 
@@ -29,7 +29,6 @@ pub unsafe fn describe(record: *mut Record) {
         (*record).pid = (thread >> 32) as u32;
         (*record).tid = thread as u32;
         (*record).uid = bpf_get_current_uid_gid() as u32;
-        (*record).cgroup = bpf_get_current_cgroup_id();
         bpf_get_current_comm((&raw mut (*record).comm).cast::<c_void>(), 16);
     }
 }

@@ -24,7 +24,6 @@ fn begin(kind: RecordKind, key: &TupleKey, slot: u32) -> Option<RingBufEntry<Rec
     unsafe {
         (*record).time_ns = now();
         (*record).key = *key;
-        (*record).cgroup = 0;
         (*record).total = 0;
         (*record).kind = kind as u32;
         (*record).tuple = slot;

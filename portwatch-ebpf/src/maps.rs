@@ -46,6 +46,14 @@ pub static FAILED: LruHashMap<u64, [u64; 2], 4_096> = LruHashMap::new();
 #[btf_map]
 pub static HANDLED: PerCpuArray<[u64; 2], 1> = PerCpuArray::new();
 
+/// CPUs that [`ENDING`] tells apart; more share its elements, which makes it a little less sure.
+pub const ENDING_CPUS: u32 = 64;
+
+/// The mini-socket whose end `timer_cancel` was told of last, by CPU. The tracepoint fires before
+/// the timer looks cancelled (`detach_timer`); in between, this is what tells.
+#[btf_map]
+pub static ENDING: Array<u64, { ENDING_CPUS as usize }> = Array::new();
+
 /// What the user side changes while the programs run.
 #[btf_map]
 pub static CONTROL: Array<Control, 1> = Array::new();

@@ -9,7 +9,7 @@ use portwatch_common::{Census, Phase, Tracked};
 use crate::{
     accounting::{enter, leave},
     kernel::{Located, TimeWait, autobound, locate, read, state, time_wait_armed},
-    maps::{CENSUS, CONTROL, SOCKETS, TUPLE_SLOTS, count},
+    maps::{CENSUS, CONTROL, ENDING, ENDING_CPUS, SOCKETS, TUPLE_SLOTS, count},
     settings::offset,
 };
 
@@ -102,12 +102,23 @@ pub fn track(sk: *const c_void) {
         return;
     }
     // A full socket is locked while the iterator shows it. A mini-socket is not: if it ended
-    // between the look and the insert, its end was told to a set that did not hold it yet.
-    if time_wait_armed(socket) {
+    // between the look and the insert, its end was told to a set that did not hold it yet. Either
+    // its timer is off by now, or its end is being told at this moment.
+    if time_wait_armed(socket) && !is_ending(socket) {
         count!(walk_inserted_time_wait);
     } else {
         leave(socket);
     }
+}
+
+/// Whether some CPU is telling of this mini-socket's end, see `ENDING`.
+#[inline(always)]
+fn is_ending(socket: u64) -> bool {
+    let mut ending = false;
+    for cpu in 0..ENDING_CPUS {
+        ending |= ENDING.get(cpu).is_some_and(|address| *address == socket);
+    }
+    ending
 }
 
 /// Whether an entry of the set is the connection that the walk meets under its address. One that
@@ -122,7 +133,10 @@ fn still_is(tracked: &mut Tracked, connection: Option<&Connection>) -> bool {
     if slot.is_some_and(|slot| *slot != tracked.tuple) {
         return false;
     }
-    if tracked.phase == Phase::Connecting as u8 {
+    // Only a full socket is locked: a mini-socket's entry may go meanwhile, and its memory in the
+    // map become another socket's.
+    let locked = matches!(connection.phase, Phase::Live);
+    if locked && tracked.phase == Phase::Connecting as u8 {
         tracked.local_port = connection.local_port;
         tracked.phase = Phase::Live as u8;
     }

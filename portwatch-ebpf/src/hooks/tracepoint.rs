@@ -2,7 +2,9 @@
 
 use core::{ffi::c_void, mem::MaybeUninit, ptr};
 
-use aya_ebpf::helpers::generated::{bpf_probe_read_user, bpf_skc_to_tcp_sock};
+use aya_ebpf::helpers::generated::{
+    bpf_get_smp_processor_id, bpf_probe_read_user, bpf_skc_to_tcp_sock,
+};
 use portwatch_common::{Class, Phase, RecordKind, Tracked, TupleKey, v4_mapped};
 
 use crate::{
@@ -10,7 +12,7 @@ use crate::{
     atomic::{decrement_u64, increment_u64},
     current, emit,
     kernel::{IPPROTO_TCP, TimeWait, autobound, locate, netns_key, now, probe, read, state},
-    maps::{FAILED, HANDLED, SOCKETS, STATS, TUPLES, count},
+    maps::{ENDING, ENDING_CPUS, FAILED, HANDLED, SOCKETS, STATS, TUPLES, count},
     settings::{config, offset},
 };
 
@@ -213,9 +215,16 @@ pub fn timer_start(timer: *const c_void) {
 /// A timer is taken from the wheel: cancelled, or about to expire.
 #[inline(always)]
 pub fn timer_cancel(timer: *const c_void) {
-    if let Some(address) = time_wait_of(timer) {
-        leave(address);
+    let Some(address) = time_wait_of(timer) else {
+        return;
+    };
+    // SAFETY: a helper without arguments.
+    let cpu = unsafe { bpf_get_smp_processor_id() };
+    if let Some(ending) = ENDING.get_ptr_mut(cpu % ENDING_CPUS) {
+        // SAFETY: an element of the array; a reader compares the word as a whole.
+        unsafe { ending.write_volatile(address) };
     }
+    leave(address);
 }
 
 /// The mini-socket that a timer belongs to, if it is one's.

@@ -1,7 +1,7 @@
 //! The thread that keeps the set true: namespaces, sweeps, slots.
 //!
 //! All of this takes system calls that may be slow on a large host. It has a thread of its own, so
-//! that an event never waits for it.
+//! that events need not wait for it; those of a new namespace do for a moment, to have its name.
 
 use std::{
     collections::HashSet,
