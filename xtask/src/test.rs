@@ -15,7 +15,7 @@ use crate::{
 
 /// Checks everything: formatting, lints, tests, documentation, the committed BPF object.
 ///
-/// Installs what it needs from the system's packages and from crates.io. The tests load BPF
+/// Installs what it needs from the system's packages and with cargo. The tests load BPF
 /// programs and make network namespaces of their own: where this is not run by root, sudo starts
 /// the compiled tests (and nothing else).
 #[derive(clap::Args)]
