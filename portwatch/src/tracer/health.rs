@@ -13,6 +13,9 @@ const REMINDER: Duration = Duration::from_secs(60);
 /// Watches the kernel side's own counters.
 pub(super) struct Health {
     before: Stats,
+    /// Runs of any program that were skipped.
+    skipped: u64,
+    /// Those that counts depend on.
     misses: u64,
     corrections: u64,
     sockets: Lasting,
@@ -37,6 +40,7 @@ impl Health {
         };
         Self {
             before: stats,
+            skipped: 0,
             misses: 0,
             corrections: 0,
             sockets: lasting(max_sockets),
@@ -99,6 +103,17 @@ impl Health {
     /// has two programs, and is missed when both were skipped. `refused` are the changes that the
     /// set's map did not take.
     pub fn missed(&mut self, programs: &Programs, refused: u64) -> bool {
+        let skipped: u64 = programs.values().map(|it| it.recursion_misses).sum();
+        if std::mem::replace(&mut self.skipped, skipped) < skipped {
+            let of_each: Vec<String> = programs
+                .iter()
+                .map(|(name, program)| format!("{name} {}", program.recursion_misses))
+                .collect();
+            log::info!(
+                "runs that the kernel has skipped (recursion_misses): {}",
+                of_each.join(", ")
+            );
+        }
         let misses = |name: &str| {
             programs
                 .get(name)
