@@ -38,10 +38,14 @@ pub fn read() -> Result<Settings> {
     Ok(Settings {
         range,
         reserved: reserved_in_range(reserved.as_slice(), range),
-        tw_reuse: read_file(TW_REUSE)
-            .ok()
-            .and_then(|text| text.trim().parse().ok()),
+        tw_reuse: tw_reuse(),
     })
+}
+
+/// `tcp_tw_reuse` of the calling thread's namespace; none where it doesn't show it.
+#[must_use]
+pub fn tw_reuse() -> Option<u8> {
+    read_file(TW_REUSE).ok()?.trim().parse().ok()
 }
 
 /// `ip_local_port_range` of the calling thread's namespace.

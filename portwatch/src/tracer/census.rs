@@ -89,7 +89,6 @@ fn discover(found: &HashMap<u64, Found>) -> std::io::Result<Discovery> {
 }
 
 fn namespace(found: &Found, netns: Option<&Netns>) -> Namespace {
-    let settings = netns.and_then(|netns| netns.run(sysctl::read).ok()?.ok());
     Namespace {
         id: NetnsId {
             name: netns.and_then(|netns| netns.name.clone()),
@@ -99,7 +98,7 @@ fn namespace(found: &Found, netns: Option<&Netns>) -> Namespace {
         range: found.range,
         reserved: found.reserved,
         blocked: None,
-        tw_reuse: settings.and_then(|settings| settings.tw_reuse),
+        tw_reuse: netns.and_then(|netns| netns.run(sysctl::tw_reuse).ok()?),
         unreachable: None,
     }
 }

@@ -199,10 +199,7 @@ impl Work {
             table, statistics, ..
         } = &*self.shared;
         let (warning, critical) = self.permille;
-        for slot in 0..statistics.read().tuple_high_water as u32 {
-            let Some(entry) = table.entry(slot).filter(|entry| entry.created_ns != 0) else {
-                continue;
-            };
+        for (slot, entry) in table.held(&statistics.read()) {
             if let Some(found) = self.namespaces.found.get(&entry.key.netns)
                 && found.capacity() != entry.capacity
             {
@@ -219,9 +216,9 @@ impl Work {
             namespaces,
             ..
         } = self;
-        let high_water = shared.statistics.read().tuple_high_water as u32;
+        let stats = shared.statistics.read();
         let gone = |cookie| !namespaces.found.contains_key(&cookie);
-        let with_slots = slots.retire(&shared.table, high_water, now, gone);
+        let with_slots = slots.retire(&shared.table, &stats, now, gone);
         namespaces.forget(&with_slots);
     }
 
@@ -272,8 +269,8 @@ impl Work {
         sweeper.account(&before, &after, regular, began.elapsed());
         if after.sockets_full == before.sockets_full {
             // Whatever had found no room is in the set now, or gone.
-            let slots = 0..u32::try_from(after.tuple_high_water).unwrap_or(u32::MAX);
-            slots.for_each(|slot| shared.table.clear_untracked(slot));
+            let held = shared.table.held(&after);
+            held.for_each(|(slot, _)| shared.table.clear_untracked(slot));
         }
         Ok(())
     }

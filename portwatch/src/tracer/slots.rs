@@ -6,7 +6,7 @@ use std::{
 };
 
 use aya::maps::{HashMap as BpfHashMap, MapData, Stack};
-use portwatch_common::{TupleEntry, TupleKey};
+use portwatch_common::{Stats, TupleEntry, TupleKey};
 
 use super::{TracerError, object::Object, pod::Plain, table::Table};
 
@@ -95,16 +95,13 @@ impl Slots {
     pub fn retire(
         &mut self,
         table: &Table,
-        high_water: u32,
+        stats: &Stats,
         now: Instant,
         gone: impl Fn(u64) -> bool,
     ) -> HashSet<u64> {
         self.finish(table);
         let mut namespaces = HashSet::new();
-        for slot in 0..high_water {
-            let Some(entry) = table.entry(slot).filter(|entry| entry.created_ns != 0) else {
-                continue;
-            };
+        for (slot, entry) in table.held(stats) {
             namespaces.insert(entry.key.netns);
             if !empty(&entry) {
                 self.quiet.remove(&slot);

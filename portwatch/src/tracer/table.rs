@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use portwatch_common::{Level, Thresholds, TupleEntry};
+use portwatch_common::{Level, Stats, Thresholds, TupleEntry};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use zerocopy::transmute;
 
@@ -68,6 +68,14 @@ impl Table {
             *word = unsafe { first.add(index).as_ref() }.load(Relaxed);
         }
         Some(transmute!(words))
+    }
+
+    /// The slots that hold a tuple, and their entries, as far as `stats` says that slots were taken.
+    pub fn held(&self, stats: &Stats) -> impl Iterator<Item = (u32, TupleEntry)> {
+        let taken = u32::try_from(stats.tuple_high_water).unwrap_or(u32::MAX);
+        (0..taken.min(self.slots))
+            .filter_map(|slot| Some((slot, self.entry(slot)?)))
+            .filter(|(_, entry)| entry.created_ns != 0)
     }
 
     /// Gives a tuple its capacity and thresholds.

@@ -339,11 +339,8 @@ fn quiet_crossing(
 
 /// The entries that hold a tuple.
 pub(super) fn entries(shared: &Shared, stats: &Stats) -> Vec<(Life, TupleEntry)> {
-    let slots = 0..u32::try_from(stats.tuple_high_water).unwrap_or(u32::MAX);
-    slots
-        .filter_map(|slot| Some((slot, shared.table.entry(slot)?)))
-        .filter(|(_, entry)| entry.created_ns != 0)
-        .map(|(slot, entry)| ((slot, entry.created_ns), entry))
+    let held = shared.table.held(stats);
+    held.map(|(slot, entry)| ((slot, entry.created_ns), entry))
         .collect()
 }
 
