@@ -3,6 +3,10 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 /// The offset of a member that the running kernel does not have.
 pub const NO_MEMBER: u32 = u32::MAX;
 
+/// Bytes that the kernel side copies from the start of a `struct sock_common`, and what it reads
+/// from the copy must lie inside: the user side checks that before it loads.
+pub const SOCK_COMMON_COPY: usize = 96;
+
 /// Bytes that the kernel side copies from the start of a `struct inet_timewait_sock`. Every member
 /// that it reads from the copy must lie inside; the user side checks that before it loads.
 pub const TIME_WAIT_COPY: usize = 168;
@@ -53,9 +57,13 @@ pub struct Offsets {
     pub pt_regs_syscall: u32,
     /// Its second argument (`si`, `regs[1]`).
     pub pt_regs_argument1: u32,
+    /// The first argument of a function or system call (`di`, `regs[0]`).
+    pub pt_regs_argument0: u32,
     /// `timer_list.entry.pprev`: null when the timer is not armed.
     pub timer_list_entry_pprev: u32,
     pub net_ns_ops: u32,
+    /// Null while the socket is in none of the kernel's lists of connections.
+    pub sock_common_skc_nulls_node_pprev: u32,
     pub reserved: u32,
 }
 
@@ -79,6 +87,11 @@ pub struct Config {
     pub critical_permille: u32,
     /// Number of the system call connect(2).
     pub connect_syscall: u32,
+    /// A port search that takes longer is slow, nanoseconds; 0 for never.
+    pub slow_search_ns: u32,
+    /// 1 where a mini-socket's timer is armed before the mini-socket is complete (up to 6.10): it
+    /// then enters the set when its connection closes.
+    pub time_wait_at_close: u32,
     /// Always zero.
     pub reserved: u32,
 }

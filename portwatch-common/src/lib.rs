@@ -12,17 +12,19 @@ mod config;
 mod key;
 mod netns;
 mod record;
+mod slow;
 mod socket;
 mod stats;
 mod tuple;
 
 pub use census::Census;
-pub use config::{Config, Control, NO_MEMBER, Offsets, TIME_WAIT_COPY};
+pub use config::{Config, Control, NO_MEMBER, Offsets, SOCK_COMMON_COPY, TIME_WAIT_COPY};
 pub use key::{TupleKey, v4_mapped};
 pub use netns::{
     NETNS_PAGE_ROWS, NetnsPage, NetnsRow, NetnsSettings, RESERVED_BYTES, ReservedPorts,
 };
-pub use record::{EVENT_BURST, EVENT_WINDOW_NS, Record, RecordKind};
+pub use record::{EVENT_BURST, EVENT_WINDOW_SHIFT, Record, RecordKind};
+pub use slow::SlowSearches;
 pub use socket::{Class, Phase, Tracked};
 pub use stats::Stats;
 pub use tuple::{Level, Thresholds, TupleEntry};

@@ -2,8 +2,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::TupleKey;
 
-/// Length of a window of the event rate limit, nanoseconds.
-pub const EVENT_WINDOW_NS: u64 = 1_000_000_000;
+/// A window of the event rate limit is `1 << EVENT_WINDOW_SHIFT` nanoseconds long: 1.07 s.
+pub const EVENT_WINDOW_SHIFT: u32 = 30;
 /// Failure events that a tuple may send in one window; the rest is counted, not sent. Crossings of
 /// thresholds may bring it to twice as many.
 pub const EVENT_BURST: u32 = 10;
@@ -36,10 +36,12 @@ pub struct Record {
     pub capacity: u32,
     /// Inode number of the network namespace.
     pub netns_inum: u32,
+    /// How long the port search took that a [`RecordKind::SlowSearch`] tells of, nanoseconds.
+    pub search_ns: u32,
     /// The bound local port of a conflict, host order; 0 otherwise.
     pub local_port: u16,
     /// Always zero.
-    pub reserved: u16,
+    pub reserved: [u16; 3],
     /// Command name of the task, padded with zeros.
     pub comm: [u8; 16],
 }
@@ -62,6 +64,9 @@ pub enum RecordKind {
     NoSourceAddress = 6,
     /// A namespace was seen for the first time.
     NewNetns = 7,
+    /// Several port searches in a row took long: most ports of the range that a search looks at
+    /// are taken.
+    SlowSearch = 8,
 }
 
 impl RecordKind {
@@ -76,6 +81,7 @@ impl RecordKind {
             5 => Self::Conflict,
             6 => Self::NoSourceAddress,
             7 => Self::NewNetns,
+            8 => Self::SlowSearch,
             _ => return None,
         })
     }

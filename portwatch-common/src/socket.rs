@@ -13,6 +13,9 @@ pub struct Tracked {
     /// `tcp_sock.write_seq` when the attempt began: still the same at the end means that no SYN
     /// was ever built, so that the port search is what failed.
     pub write_seq: u32,
+    /// When the port search began: the low half of `CLOCK_MONOTONIC` in nanoseconds, 0 where no
+    /// hook told.
+    pub search_began: u32,
     /// Local port, host order; while [`Phase::Connecting`], the socket's source port from before
     /// the port search, in network order, which is 0 or left over from an earlier connection.
     pub local_port: u16,
@@ -20,6 +23,8 @@ pub struct Tracked {
     pub phase: u8,
     /// A [`Class`].
     pub class: u8,
+    /// Always zero.
+    pub reserved: u32,
 }
 
 impl Tracked {
@@ -31,9 +36,11 @@ impl Tracked {
             tuple: 0,
             generation: 0,
             write_seq: 0,
+            search_began: 0,
             local_port,
             phase: phase as u8,
             class: Class::Autobound as u8,
+            reserved: 0,
         }
     }
 }
@@ -61,6 +68,9 @@ pub enum Phase {
     Live = 2,
     /// The mini-socket of a closed connection.
     TimeWait = 3,
+    /// The port search found nothing, which has been counted; the socket counts for nothing any
+    /// more. Its entry stays for the hooks that see the failure next.
+    Failed = 4,
 }
 
 /// Who chose the local port.

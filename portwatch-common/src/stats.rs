@@ -32,8 +32,10 @@ pub struct Stats {
     pub sweep_dropped: u64,
     /// Highest slot of `TUPLES` taken so far, plus one.
     pub tuple_high_water: u64,
-    /// Start of the rate limit window of events without a tuple.
-    pub window_ns: u64,
+    /// Start of the rate limit window of events without a tuple, see `TupleEntry::window`.
+    pub window: u64,
     /// Events without a tuple in that window.
     pub window_events: u64,
+    /// Port searches by duration: element `n` counts those of 2^n to 2^(n+1) nanoseconds.
+    pub searches: [u64; 32],
 }

@@ -16,8 +16,13 @@ pub struct TupleEntry {
     pub key: TupleKey,
     /// When the slot was taken, nanoseconds of `CLOCK_MONOTONIC`; 0 is a slot never used.
     pub created_ns: u64,
-    /// Start of the current window of the event rate limit, `CLOCK_MONOTONIC`.
-    pub window_ns: u64,
+    /// Start of the current window of the event rate limit, [`EVENT_WINDOW_SHIFT`] units of
+    /// `CLOCK_MONOTONIC`.
+    ///
+    /// [`EVENT_WINDOW_SHIFT`]: crate::EVENT_WINDOW_SHIFT
+    pub window: u32,
+    /// Longest port search, nanoseconds.
+    pub search_max_ns: u32,
     /// Autobound connection attempts that entered the set, failed ones included.
     pub opened: u64,
     /// Attempts whose port search found nothing.
@@ -35,7 +40,9 @@ pub struct TupleEntry {
     /// Where alerts are raised and taken back; kept current by the user side.
     pub thresholds: Thresholds,
     /// The alert level reached, a [`Level`].
-    pub level: u32,
+    pub level: u16,
+    /// How slow port searches are of late, see [`SlowSearches`](crate::SlowSearches).
+    pub slow: u16,
     /// Failure events sent in the current window.
     pub window_events: u32,
     /// Sockets of this tuple that did not fit into the set: when not 0, `used` is too low.
@@ -104,7 +111,7 @@ impl Thresholds {
 }
 
 /// The alert level of a tuple, ordered by severity.
-#[repr(u32)]
+#[repr(u16)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// Below the warning threshold.

@@ -10,8 +10,8 @@ use portwatch_common::{Class, EVENT_BURST, Level, Phase, RecordKind, Tracked, Tu
 
 use crate::{
     atomic::{add_i32, increment_u64},
-    emit,
-    kernel::Located,
+    emit::{self, Details},
+    located::Located,
     maps::{CONTROL, HANDLED, SOCKETS, TUPLES, count},
     slots,
 };
@@ -31,41 +31,47 @@ pub struct Tuple {
 
 /// Puts a socket into the set. None when it was there, or when there is no room for it.
 #[inline(always)]
-pub fn enter(socket: u64, located: &Located, mut tracked: Tracked) -> Option<Tuple> {
-    let slot = slots::of(located)?;
+pub fn enter(socket: u64, located: &Located, tracked: Tracked) -> Option<Tuple> {
+    insert(socket, slots::of(located)?, tracked)
+}
+
+/// Puts a socket of the tuple in this slot into the set.
+#[inline(always)]
+pub fn insert(socket: u64, slot: u32, mut tracked: Tracked) -> Option<Tuple> {
     let entry = TUPLES.get_ptr_mut(slot)?;
     tracked.tuple = slot;
     tracked.generation = CONTROL.get(0)?.generation;
-    match SOCKETS.insert(&socket, &tracked, u64::from(BPF_NOEXIST)) {
-        Ok(()) => {}
-        Err(error) if error == -EEXIST => return None,
+    if !put(socket, entry, &tracked) {
+        return None;
+    }
+    add(entry, &tracked, 1);
+    Some(Tuple { slot, entry })
+}
+
+/// The bare insert. A set that is full is told of.
+#[inline(always)]
+fn put(socket: u64, entry: *mut TupleEntry, tracked: &Tracked) -> bool {
+    match SOCKETS.insert(&socket, tracked, u64::from(BPF_NOEXIST)) {
+        Ok(()) => true,
+        Err(error) if error == -EEXIST => false,
         Err(error) if error != -E2BIG && error != -ENOMEM => {
             refused();
-            return None;
+            false
         }
         Err(_) => {
             count!(sockets_full);
             // SAFETY: `entry` points to an element of `TUPLES`.
             unsafe { add_i32((&raw mut (*entry).untracked).cast(), 1) };
             warn!((), "no room to track a socket");
-            return None;
+            false
         }
     }
-    add(entry, &tracked, 1);
-    Some(Tuple { slot, entry })
 }
 
 /// Takes a socket out of the set. None when it was not there.
 #[inline(always)]
 pub fn leave(socket: u64) -> Option<(Tuple, Tracked)> {
-    // SAFETY: the value is copied at once. Events of one socket are serialised by its lock.
-    let tracked = *unsafe { SOCKETS.get(&socket) }?;
-    if let Err(error) = SOCKETS.remove(&socket) {
-        if error != -ENOENT {
-            refused();
-        }
-        return None;
-    }
+    let tracked = take(socket)?;
     let entry = TUPLES.get_ptr_mut(tracked.tuple)?;
     add(entry, &tracked, -1);
     let tuple = Tuple {
@@ -74,6 +80,74 @@ pub fn leave(socket: u64) -> Option<(Tuple, Tracked)> {
     };
     calm(tuple);
     Some((tuple, tracked))
+}
+
+/// The bare delete.
+#[inline(always)]
+fn take(socket: u64) -> Option<Tracked> {
+    // SAFETY: the value is copied at once. Events of one socket are serialised by its lock.
+    let tracked = *unsafe { SOCKETS.get(&socket) }?;
+    if let Err(error) = SOCKETS.remove(&socket) {
+        if error != -ENOENT {
+            refused();
+        }
+        return None;
+    }
+    Some(tracked)
+}
+
+/// The kernel replaces a connection by its TIME_WAIT mini-socket: the port goes on being used.
+#[inline(always)]
+pub fn transfer(socket: u64, mini: u64) {
+    let Some(tracked) = take(socket) else { return };
+    let Some(entry) = TUPLES.get_ptr_mut(tracked.tuple) else {
+        return;
+    };
+    if tracked.class == Class::Autobound as u8 && tracked.phase != Phase::Failed as u8 {
+        let time_wait = Tracked {
+            phase: Phase::TimeWait as u8,
+            ..tracked
+        };
+        let mut stands = put(mini, entry, &time_wait);
+        if !stands && leave(mini).is_some() {
+            // The address belonged to a mini-socket whose end was missed.
+            count!(stale_replaced);
+            stands = put(mini, entry, &time_wait);
+        }
+        if stands {
+            // SAFETY: `entry` points to an element of `TUPLES`.
+            unsafe { add_i32(&raw mut (*entry).time_wait, 1) };
+            return;
+        }
+    }
+    add(entry, &tracked, -1);
+    calm(Tuple {
+        slot: tracked.tuple,
+        entry,
+    });
+}
+
+/// Counts a socket out that stays in the set as one whose search failed.
+///
+/// # Safety
+///
+/// `tracked` points to the socket's value in the set, and the socket is locked.
+#[inline(always)]
+pub unsafe fn count_out(tracked: *mut Tracked) -> Option<Tuple> {
+    // SAFETY: by contract.
+    let before = unsafe {
+        let before = *tracked;
+        (*tracked).phase = Phase::Failed as u8;
+        before
+    };
+    let entry = TUPLES.get_ptr_mut(before.tuple)?;
+    add(entry, &before, -1);
+    let tuple = Tuple {
+        slot: before.tuple,
+        entry,
+    };
+    calm(tuple);
+    Some(tuple)
 }
 
 /// The map of the set did not take a change, for it was being changed on this very CPU. The second
@@ -100,7 +174,12 @@ pub fn fail(tuple: Tuple, kind: RecordKind, port: u16) {
         counter.read_volatile()
     };
     if emit::admit_tuple(tuple.entry, EVENT_BURST) {
-        emit::tuple(kind, tuple.slot, tuple.entry, total, port);
+        let details = Details {
+            total,
+            local_port: port,
+            search_ns: 0,
+        };
+        emit::tuple(kind, tuple.slot, tuple.entry, &details);
     }
 }
 
@@ -112,10 +191,10 @@ pub fn alarm(tuple: Tuple) {
     unsafe {
         let used = (&raw const (*tuple.entry).used).read_volatile();
         let level = (*tuple.entry).thresholds.level(used);
-        if level as u32 <= (*tuple.entry).level {
+        if level as u16 <= (*tuple.entry).level {
             return;
         }
-        (*tuple.entry).level = level as u32;
+        (*tuple.entry).level = level as u16;
         let kind = match level {
             Level::Critical => RecordKind::Critical,
             _ => RecordKind::Warning,
@@ -130,7 +209,7 @@ pub fn alarm(tuple: Tuple) {
 #[inline(always)]
 fn tell(kind: RecordKind, tuple: Tuple) {
     if emit::admit_tuple(tuple.entry, 2 * EVENT_BURST) {
-        emit::tuple(kind, tuple.slot, tuple.entry, 0, 0);
+        emit::tuple(kind, tuple.slot, tuple.entry, &Details::default());
     }
 }
 
@@ -140,16 +219,16 @@ fn tell(kind: RecordKind, tuple: Tuple) {
 fn calm(tuple: Tuple) {
     // SAFETY: `entry` points to an element of `TUPLES`.
     unsafe {
-        if (*tuple.entry).level == Level::Ok as u32 {
+        if (*tuple.entry).level == Level::Ok as u16 {
             return;
         }
         let used = (&raw const (*tuple.entry).used).read_volatile();
         let thresholds = (*tuple.entry).thresholds;
         if used < thresholds.recovered as i32 {
-            (*tuple.entry).level = Level::Ok as u32;
+            (*tuple.entry).level = Level::Ok as u16;
             tell(RecordKind::Recovered, tuple);
         } else if used < thresholds.critical_over() as i32 {
-            (*tuple.entry).level = Level::Warning as u32;
+            (*tuple.entry).level = Level::Warning as u16;
         }
     }
 }
@@ -157,6 +236,9 @@ fn calm(tuple: Tuple) {
 /// Adds a socket to its tuple's counters, or takes it away.
 #[inline(always)]
 fn add(entry: *mut TupleEntry, tracked: &Tracked, change: i32) {
+    if tracked.phase == Phase::Failed as u8 {
+        return;
+    }
     // SAFETY: `entry` points to an element of `TUPLES`.
     unsafe {
         if tracked.class == Class::Bound as u8 {

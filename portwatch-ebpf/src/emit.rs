@@ -1,7 +1,7 @@
 //! Events into the ring buffer.
 
 use aya_ebpf::maps::ring_buf::RingBufEntry;
-use portwatch_common::{EVENT_WINDOW_NS, Record, RecordKind, TupleEntry, TupleKey};
+use portwatch_common::{EVENT_WINDOW_SHIFT, Record, RecordKind, TupleEntry, TupleKey};
 
 use crate::{
     current,
@@ -34,16 +34,25 @@ fn begin(kind: RecordKind, key: &TupleKey, slot: u32) -> Option<RingBufEntry<Rec
         (*record).time_wait = 0;
         (*record).capacity = 0;
         (*record).netns_inum = inum;
+        (*record).search_ns = 0;
         (*record).local_port = 0;
-        (*record).reserved = 0;
+        (*record).reserved = [0; 3];
         (*record).comm = [0; 16];
     }
     Some(entry)
 }
 
-/// A threshold crossing or a failure of a tuple.
+/// What an event of a tuple tells beside the tuple's counters.
+#[derive(Clone, Copy, Default)]
+pub struct Details {
+    pub total: u64,
+    pub local_port: u16,
+    pub search_ns: u32,
+}
+
+/// A threshold crossing, a failure or slow searches of a tuple.
 #[inline(never)]
-pub fn tuple(kind: RecordKind, slot: u32, entry: *const TupleEntry, total: u64, port: u16) {
+pub fn tuple(kind: RecordKind, slot: u32, entry: *const TupleEntry, details: &Details) {
     // SAFETY: `entry` points to an element of `TUPLES`; its key does not change while it is used.
     let Some(mut reserved) = begin(kind, unsafe { &(*entry).key }, slot) else {
         return;
@@ -51,11 +60,12 @@ pub fn tuple(kind: RecordKind, slot: u32, entry: *const TupleEntry, total: u64, 
     let record = reserved.as_mut_ptr();
     // SAFETY: as in `begin`.
     unsafe {
-        (*record).total = total;
+        (*record).total = details.total;
         (*record).used = (&raw const (*entry).used).read_volatile();
         (*record).time_wait = (&raw const (*entry).time_wait).read_volatile();
         (*record).capacity = (*entry).capacity;
-        (*record).local_port = port;
+        (*record).local_port = details.local_port;
+        (*record).search_ns = details.search_ns;
         // A recovery happens wherever the last release does, often in an interrupt on top of
         // somebody else's task.
         if !matches!(kind, RecordKind::Recovered) {
@@ -99,11 +109,11 @@ pub fn new_netns(key: &TupleKey, inum: u32) {
 /// the limit is there to spare the reader, counts do not depend on it.
 #[inline(always)]
 pub fn admit_tuple(entry: *mut TupleEntry, most: u32) -> bool {
-    let now = now();
+    let window = (now() >> EVENT_WINDOW_SHIFT) as u32;
     // SAFETY: `entry` points to an element of `TUPLES`.
     unsafe {
-        if now.wrapping_sub((*entry).window_ns) >= EVENT_WINDOW_NS {
-            (*entry).window_ns = now;
+        if (*entry).window != window {
+            (*entry).window = window;
             (*entry).window_events = 0;
         }
         if (*entry).window_events >= most {

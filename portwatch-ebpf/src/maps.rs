@@ -10,6 +10,8 @@ use portwatch_common::{
     TupleKey,
 };
 
+use crate::hooks::timer::Timers;
+
 const MMAPABLE: usize = BPF_F_MMAPABLE as usize;
 
 /// The set of tracked sockets, keyed by the socket's address.
@@ -37,8 +39,7 @@ pub static NETNS: HashMap<u64, NetnsSettings, 16_384> = HashMap::new();
 pub static EVENTS: RingBuf<Record, 262_144> = RingBuf::new();
 
 /// Failed port searches whose connect(2) has not returned yet, by thread: slot of the tuple, and
-/// when. An LRU map, because a
-/// search inside another system call (sendto with MSG_FASTOPEN, io_uring) leaves its mark behind.
+/// when. An LRU map, because a search inside another system call (sendto with MSG_FASTOPEN, io_uring) leaves its mark behind.
 #[btf_map]
 pub static FAILED: LruHashMap<u64, [u64; 2], 4_096> = LruHashMap::new();
 
@@ -53,6 +54,10 @@ pub const ENDING_CPUS: u32 = 64;
 /// the timer looks cancelled (`detach_timer`); in between, this is what tells.
 #[btf_map]
 pub static ENDING: Array<u64, { ENDING_CPUS as usize }> = Array::new();
+
+/// What `timer_start` and `timer_cancel` remember on this CPU.
+#[btf_map]
+pub static TIMERS: PerCpuArray<Timers, 1> = PerCpuArray::new();
 
 /// What the user side changes while the programs run.
 #[btf_map]

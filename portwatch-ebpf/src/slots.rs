@@ -6,7 +6,8 @@ use portwatch_common::{NetnsSettings, Thresholds, TupleEntry, TupleKey};
 
 use crate::{
     emit,
-    kernel::{Located, now, probe},
+    kernel::{now, probe},
+    located::Located,
     maps::{FREE_SLOTS, NETNS, STATS, TUPLE_SLOTS, TUPLES, count},
     settings::{config, offset},
 };
@@ -61,13 +62,15 @@ fn fill(slot: u32, key: &TupleKey, capacity: u32) -> Option<*mut TupleEntry> {
         (*entry).opened = 0;
         (*entry).exhausted = 0;
         (*entry).conflict = 0;
-        (*entry).window_ns = 0;
+        (*entry).window = 0;
+        (*entry).search_max_ns = 0;
         (*entry).used = 0;
         (*entry).time_wait = 0;
         (*entry).bound = 0;
         (*entry).capacity = capacity;
         (*entry).thresholds = thresholds;
         (*entry).level = 0;
+        (*entry).slow = 0;
         (*entry).window_events = 0;
         (*entry).untracked = 0;
     }

@@ -3,14 +3,16 @@
 use core::ffi::c_void;
 
 use aya_ebpf::bindings::BPF_NOEXIST;
-use aya_ebpf::helpers::generated::bpf_skc_to_tcp_sock;
 use portwatch_common::{Census, Phase, Tracked};
 
 use crate::{
     accounting::{enter, leave},
-    kernel::{Located, TimeWait, autobound, locate, read, state, time_wait_armed},
-    maps::{CENSUS, CONTROL, ENDING, ENDING_CPUS, SOCKETS, TUPLE_SLOTS, count},
+    hooks::timer::is_ending,
+    kernel::{read, state, time_wait_armed},
+    located::Located,
+    maps::{CENSUS, CONTROL, SOCKETS, TUPLE_SLOTS, count},
     settings::offset,
+    socket::{Socket, TimeWait, Typed},
 };
 
 /// A connection, as a walk meets it.
@@ -31,37 +33,33 @@ fn connection(sk: *const c_void) -> Option<Connection> {
     let state: u8 = unsafe { read(sk, offset!(sock_common_skc_state)) };
     match i32::from(state) {
         state::LISTEN | state::NEW_SYN_RECV | state::CLOSE => None,
-        state::TIME_WAIT => {
-            let mini = TimeWait::at(sk as u64)?;
-            Some(Connection {
-                located: mini.locate()?,
-                autobound: mini.autobound(),
-                local_port: mini.local_port(),
-                state: mini.substate(),
-                phase: Phase::TimeWait,
-            })
-        }
+        state::TIME_WAIT => mini(sk as u64),
         _ => {
-            // SAFETY: a socket in any other state is a full one; the helper checks and converts.
-            let autobound = unsafe {
-                let tcp: *const c_void = bpf_skc_to_tcp_sock(sk.cast_mut()).cast();
-                if tcp.is_null() {
-                    return None;
-                }
-                autobound(tcp)
-            };
-            // SAFETY: as above.
-            let (located, local_port) =
-                unsafe { (locate(sk)?, read(sk, offset!(sock_common_skc_num))) };
+            // A socket in any other state is a full one.
+            let socket = Typed::new(sk)?;
             Some(Connection {
-                located,
-                autobound,
-                local_port,
+                located: socket.locate()?,
+                autobound: socket.autobound(),
+                local_port: socket.member(offset!(sock_common_skc_num))?,
                 state,
                 phase: Phase::Live,
             })
         }
     }
+}
+
+/// A mini-socket. Not inlined: its copy takes much of the stack, for this moment only.
+#[inline(never)]
+fn mini(address: u64) -> Option<Connection> {
+    let mut copy = TimeWait::at(address);
+    let mini = copy.read()?;
+    Some(Connection {
+        located: mini.locate()?,
+        autobound: mini.autobound(),
+        local_port: mini.local_port(),
+        state: mini.substate(),
+        phase: Phase::TimeWait,
+    })
 }
 
 /// For the set: marks a socket that is there, puts in one that is not.
@@ -111,16 +109,6 @@ pub fn track(sk: *const c_void) {
     }
 }
 
-/// Whether some CPU is telling of this mini-socket's end, see `ENDING`.
-#[inline(always)]
-fn is_ending(socket: u64) -> bool {
-    let mut ending = false;
-    for cpu in 0..ENDING_CPUS {
-        ending |= ENDING.get(cpu).is_some_and(|address| *address == socket);
-    }
-    ending
-}
-
 /// Whether an entry of the set is the connection that the walk meets under its address. One that
 /// was still connecting when its hook looked last gets its port.
 #[inline(always)]
@@ -130,7 +118,7 @@ fn still_is(tracked: &mut Tracked, connection: Option<&Connection>) -> bool {
     };
     // SAFETY: compared at once.
     let slot = unsafe { TUPLE_SLOTS.get(&connection.located.key) };
-    if slot.is_some_and(|slot| *slot != tracked.tuple) {
+    if slot.is_some_and(|slot| *slot != tracked.tuple) || tracked.phase == Phase::Failed as u8 {
         return false;
     }
     // Only a full socket is locked: a mini-socket's entry may go meanwhile, and its memory in the

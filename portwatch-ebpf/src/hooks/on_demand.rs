@@ -8,7 +8,7 @@ use portwatch_common::{NETNS_PAGE_ROWS, NetnsRow, RESERVED_BYTES};
 use crate::{
     accounting::leave,
     current,
-    kernel::{netns_key, probe},
+    kernel::{netns_key_at, probe},
     maps::{NETNS_PAGE, RESERVED, SOCKETS, count},
     settings::offset,
     slots::range,
@@ -74,12 +74,11 @@ pub fn netns_list(cursor: u64, start: u64) {
 
 #[inline(always)]
 fn row(net: u64) -> Option<NetnsRow> {
-    let cookie: u64 = probe(net + u64::from(offset!(net_net_cookie)))?;
     let inum: u32 = probe(net + u64::from(offset!(net_ns_inum)))?;
     let (low, high) = range(net);
     Some(NetnsRow {
         net,
-        cookie: netns_key(cookie, inum),
+        cookie: netns_key_at(net)?,
         inum,
         low,
         high,

@@ -11,7 +11,7 @@ use log::LevelFilter;
 pub use check::{CheckArgs, SourceChoice};
 pub use filter::TupleArgs;
 pub use parse::{Parsed, parse};
-pub use watch::{BpfLog, Color, Hooks, TimeWaitChoice, WatchArgs};
+pub use watch::{BpfLog, Color, Hooks, SlowSearch, TimeWaitChoice, WatchArgs};
 
 const EXAMPLES: &str = "\
 Examples:

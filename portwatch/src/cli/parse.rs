@@ -69,7 +69,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{Cli, Command, first_line, try_parse};
-    use crate::cli::{CheckArgs, Hooks, SourceChoice, WatchArgs};
+    use crate::cli::{CheckArgs, Hooks, SlowSearch, SourceChoice, WatchArgs};
 
     fn parsed(line: &str) -> Result<Command, clap::Error> {
         let words = line.split_whitespace().map(Into::into).collect();
@@ -103,6 +103,8 @@ mod tests {
             assert_eq!(args.critical.permille(), 800);
             assert_eq!(args.tracer.interval, Duration::from_secs(1));
             assert_eq!(args.tracer.hooks, Hooks::Auto);
+            let slow = Some(Duration::from_micros(250));
+            assert_eq!(args.tracer.slow_search, SlowSearch(slow));
             assert_eq!(args.tracer.ring_size, 262_144);
             assert!(args.tracer.connect_errno && args.duration.is_none());
         }
@@ -122,7 +124,7 @@ mod tests {
             "portwatch -N web1 --netns /proc/1/ns/net --peer 10.0.0.0/8 --peer ::1 -p 1,2 \
              --comm haproxy --warning 0.7 --critical 90% --interval 500ms --duration 30 \
              --time-wait sweep --sweep-interval 5s --hooks tracepoint --connect-errno off \
-             --max-sockets 1024 --max-tuples 64 --ring-size 4K --bpf-log debug --color never \
+             --max-sockets 1024 --max-tuples 64 --ring-size 4K --slow-search 0 --bpf-log debug --color never \
              --top 3 -vv",
         );
         assert_eq!(args.tuples.netns.len(), 2);
@@ -155,7 +157,8 @@ mod tests {
             "portwatch --port 65536",
             "portwatch --peer localhost",
             "portwatch --max-tuples 0",
-            "portwatch --hooks kprobe",
+            "portwatch --hooks fexit",
+            "portwatch --slow-search 10ns",
             "portwatch --json check",
             "portwatch doctor --duration 1s",
         ] {
@@ -172,9 +175,9 @@ mod tests {
              greatest threshold is 1, which is 100%; for a percentage write 80%"
         );
         assert_eq!(
-            error("portwatch --hooks fentry"),
-            "invalid value 'fentry' for '--hooks <HOOKS>': this version has no fentry hooks yet; \
-             use auto or tracepoint"
+            error("portwatch --slow-search 5s"),
+            "invalid value '5s' for '--slow-search <DURATION>': too long: no port search takes \
+             more than 4s"
         );
         assert_eq!(
             error("portwatch --warning 90%"),

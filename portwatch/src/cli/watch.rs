@@ -8,7 +8,7 @@ use clap::{
 use log::LevelFilter;
 
 use super::{LogArgs, TupleArgs};
-use crate::model::{Ratio, parse_comm, parse_duration, parse_ring_size};
+use crate::model::{Ratio, parse_comm, parse_duration, parse_ring_size, parse_short_duration};
 
 /// `portwatch watch`
 #[derive(Args, Clone, Debug)]
@@ -71,8 +71,8 @@ pub struct TracerArgs {
     /// Time between two looks at the counters, for rates and the rest of a storm: 1s, 500ms
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = parse_duration)]
     pub interval: Duration,
-    /// Hook set: auto or tracepoint
-    #[arg(long, value_name = "HOOKS", default_value = "auto", value_parser = parse_hooks)]
+    /// Hook set; auto is the best that works, doctor tells which
+    #[arg(long, value_name = "HOOKS", value_enum, default_value_t = Hooks::Auto)]
     pub hooks: Hooks,
     /// How to follow TIME_WAIT: by each timer's events, or by sweeps alone (cheaper, less exact)
     #[arg(long, value_name = "HOW", value_enum, default_value_t = TimeWaitChoice::Auto)]
@@ -86,6 +86,10 @@ pub struct TracerArgs {
     #[arg(value_parser = PossibleValuesParser::new(["on", "off"]).map(|word| word == "on"))]
     #[arg(action = clap::ArgAction::Set, hide_possible_values = true)]
     pub connect_errno: bool,
+    /// Tell when port searches of a tuple take longer than this; 0 for never (fentry and kprobe
+    /// hooks only)
+    #[arg(long, value_name = "DURATION", default_value = "250us", value_parser = parse_search)]
+    pub slow_search: SlowSearch,
     /// Sockets that can be tracked
     #[arg(long, value_name = "N", default_value_t = 262_144)]
     #[arg(value_parser = value_parser!(u32).range(1..=33_554_432))]
@@ -102,24 +106,14 @@ pub struct TracerArgs {
     pub bpf_log: BpfLog,
 }
 
-/// A hook set, or none in particular.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A hook set, or the best one that works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "a doc comment here would show in the help")]
 pub enum Hooks {
-    /// The best that works.
     Auto,
-    /// Tracepoints.
+    Fentry,
+    Kprobe,
     Tracepoint,
-}
-
-fn parse_hooks(text: &str) -> Result<Hooks, String> {
-    match text {
-        "auto" => Ok(Hooks::Auto),
-        "tracepoint" => Ok(Hooks::Tracepoint),
-        "fentry" | "kprobe" => Err(format!(
-            "this version has no {text} hooks yet; use auto or tracepoint"
-        )),
-        _ => Err("expected auto or tracepoint".to_owned()),
-    }
 }
 
 /// How TIME_WAIT is followed: by the events of its timers, which is exact; by sweeps alone, which
@@ -162,4 +156,22 @@ impl From<BpfLog> for LevelFilter {
             BpfLog::Debug => Self::Debug,
         }
     }
+}
+
+/// How long a port search may take; none for no look at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlowSearch(pub Option<Duration>);
+
+/// The kernel side measures in 32 bits of nanoseconds.
+const LONGEST_SEARCH: Duration = Duration::from_secs(4);
+
+fn parse_search(text: &str) -> Result<SlowSearch, String> {
+    if text.trim() == "0" {
+        return Ok(SlowSearch(None));
+    }
+    let duration = parse_short_duration(text)?;
+    if duration > LONGEST_SEARCH {
+        return Err("too long: no port search takes more than 4s".to_owned());
+    }
+    Ok(SlowSearch(Some(duration)))
 }

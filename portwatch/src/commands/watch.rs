@@ -177,6 +177,8 @@ fn options(args: &WatchArgs, ratios: Ratios) -> Options {
     Options {
         hooks: match tracer.hooks {
             Hooks::Auto => None,
+            Hooks::Fentry => Some(HookSet::Fentry),
+            Hooks::Kprobe => Some(HookSet::Kprobe),
             Hooks::Tracepoint => Some(HookSet::Tracepoint),
         },
         time_wait: match tracer.time_wait {
@@ -191,6 +193,7 @@ fn options(args: &WatchArgs, ratios: Ratios) -> Options {
         max_tuples: tracer.max_tuples,
         ring_bytes: tracer.ring_size,
         bpf_log: tracer.bpf_log as u8,
+        slow_search: tracer.slow_search.0,
         interval: tracer.interval,
         sweep_interval: tracer.sweep_interval,
     }

@@ -64,6 +64,7 @@ pub fn resolve(btf: &Btf, kernel_release: &str) -> Result<Offsets, OffsetsError>
             .map_err(|problem| fail(entry.structure, entry.member, problem))?;
         *(entry.field)(&mut offsets) = offset;
     }
+    net_cookie(btf, &mut offsets).map_err(|problem| fail("net", "net_cookie", problem))?;
     sk_userlocks(btf, &mut offsets).map_err(|problem| fail("sock", "sk_userlocks", problem))?;
     tw_connect_bind(btf, &mut offsets)
         .map_err(|problem| fail("inet_timewait_sock", "tw_connect_bind", problem))?;
@@ -108,6 +109,20 @@ fn whole(member: &Member, expected: u32) -> Result<(), Problem> {
             found: member.size,
         });
     }
+    Ok(())
+}
+
+/// Before 5.12 the cookie was made at its first use (`net_gen_cookie`) and kept in an `atomic64_t`:
+/// a namespace that has none at first and one later would be two. The kernel side does without it
+/// there.
+fn net_cookie(btf: &Btf, offsets: &mut Offsets) -> Result<(), Problem> {
+    let member = btf.member("net", "net_cookie")?;
+    whole(&member, 8)?;
+    offsets.net_net_cookie = if member.kind == Kind::Struct {
+        NO_MEMBER
+    } else {
+        member.byte_offset
+    };
     Ok(())
 }
 

@@ -44,6 +44,9 @@ pub struct HookSetReport {
     pub reason: Option<String>,
     /// What it can't see, a phrase each.
     pub blind_spots: Vec<String>,
+    /// Its programs, and the instructions that the verifier walked in each; none where the kernel
+    /// doesn't tell (before 5.16).
+    pub programs: Vec<(&'static str, Option<u64>)>,
 }
 
 /// Whether `watch` will work.
@@ -133,6 +136,7 @@ mod tests {
                 usable,
                 reason: None,
                 blind_spots: Vec::new(),
+                programs: Vec::new(),
             }],
         }
     }

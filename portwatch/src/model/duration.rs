@@ -12,6 +12,26 @@ const MIN: Duration = Duration::from_millis(1);
 /// # Errors
 /// A sentence for the command line: no duration, zero, negative or out of bounds.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let duration = parse(text)?;
+    if duration < MIN {
+        return Err("too short: the least duration is 1ms".to_owned());
+    }
+    Ok(duration)
+}
+
+/// Reads a duration of 1 µs to 366 days: `250us`, `1ms`.
+///
+/// # Errors
+/// As for [`parse_duration`].
+pub fn parse_short_duration(text: &str) -> Result<Duration, String> {
+    let duration = parse(text)?;
+    if duration < Duration::from_micros(1) {
+        return Err("too short: the least duration is 1us".to_owned());
+    }
+    Ok(duration)
+}
+
+fn parse(text: &str) -> Result<Duration, String> {
     let text = text.trim();
     let bare = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     let span = if bare {
@@ -25,9 +45,6 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
             "expected a duration such as 1s, 500ms or 2m; a bare number is seconds".to_owned()
         })?;
     let duration = Duration::try_from(signed).map_err(|_| "a duration is positive".to_owned())?;
-    if duration < MIN {
-        return Err("too short: the least duration is 1ms".to_owned());
-    }
     if duration > MAX {
         return Err("too long: the greatest duration is 366d".to_owned());
     }
@@ -36,7 +53,16 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Duration, parse_duration};
+    use super::{Duration, parse_duration, parse_short_duration};
+
+    #[test]
+    fn short_ones_are_read_where_they_make_sense() {
+        let micros = Duration::from_micros;
+        assert_eq!(parse_short_duration("250us"), Ok(micros(250)));
+        assert_eq!(parse_short_duration("1 ms"), Ok(micros(1000)));
+        assert!(parse_short_duration("100ns").is_err());
+        assert!(parse_duration("250us").is_err());
+    }
 
     #[test]
     fn reads_units_and_bare_seconds() {

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::{Forecast, Namespace, Tuple, TupleSample, Usage};
@@ -16,7 +18,7 @@ pub struct Event {
 pub enum EventKind {
     /// The tracer runs.
     Started(Started),
-    /// A tuple crossed a threshold.
+    /// A tuple crossed a threshold, or its port searches became slow.
     Alert(Alert),
     /// connect(2) failed with EADDRNOTAVAIL.
     Failure(Failure),
@@ -49,7 +51,7 @@ pub struct Started {
     pub tuples: Vec<TupleSample>,
 }
 
-/// A threshold crossing.
+/// Something that precedes exhaustion, or its end.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alert {
     /// Which way.
@@ -64,7 +66,7 @@ pub struct Alert {
     pub process: Option<Process>,
 }
 
-/// The direction of a crossing.
+/// What a tuple's alert is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AlertKind {
     /// Rose to the warning threshold.
@@ -73,6 +75,8 @@ pub enum AlertKind {
     Critical,
     /// Fell back under the warning threshold, past the hysteresis.
     Recovered,
+    /// Port searches have become slow; the last one took so long.
+    SlowSearch(Duration),
 }
 
 /// A connect(2) that failed with EADDRNOTAVAIL, or several in a row.

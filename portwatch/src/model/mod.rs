@@ -20,7 +20,7 @@ mod verdict;
 
 pub use census::{Census, SocketRow};
 pub use diagnosis::{Check, Diagnosis, HookSetReport, Readiness, Status};
-pub use duration::parse_duration;
+pub use duration::{parse_duration, parse_short_duration};
 pub use event::{Alert, AlertKind, Cause, Event, EventKind, Failure, Process, Started};
 pub use filter::{Filter, NetnsFilter, parse_comm, parse_peer};
 pub use forecast::{History, since_birth};

@@ -6,12 +6,12 @@ use aya::maps::PerCpuArray;
 use portwatch_common::{Census, TupleKey};
 
 use super::{
-    Options, TracerError,
-    attach::load_walk,
-    batch,
+    Options, TracerError, batch,
     directory::Directory,
+    machine::Machine,
     netns::{Found, list},
     object::{Object, Purpose},
+    plan::load_walk,
     sample::usage,
     statistics::Statistics,
     walk::walk,
@@ -47,8 +47,9 @@ pub fn census(
     options: &Options,
     wanted: impl Fn(&NetnsId) -> bool,
 ) -> Result<Snapshot, TracerError> {
-    let (mut object, btf) = Object::new(&Purpose::Census, options, 0)?;
-    load_walk(&mut object, &btf, "walk_count")?;
+    let machine = Machine::read()?;
+    let mut object = Object::new(&Purpose::Census, options, &machine)?;
+    load_walk(&mut object, &machine, "walk_count")?;
     object.load_on_demand("netns_list")?;
     object.load_on_demand("netns_reserved")?;
     let found = list(&mut object, &HashMap::new())?;

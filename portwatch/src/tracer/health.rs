@@ -4,8 +4,39 @@ use std::time::Duration;
 
 use portwatch_common::Stats;
 
-use super::{Sweeps, attach::STATE_AGAIN, programs::Programs};
+use super::{Sweeps, programs::Programs};
 use crate::model::EventKind;
+
+/// The steps of a connection's life and the programs that tell of each; a hook set has some of them.
+const STEPS: [&[&str]; 4] = [
+    &[
+        "inet_sock_set_state",
+        "inet_sock_set_state_again",
+        "fentry_inet_hash_connect",
+        "fexit_inet_hash_connect",
+        "kprobe_inet_hash_connect",
+    ],
+    &[
+        "inet_sock_set_state",
+        "inet_sock_set_state_again",
+        "fentry_inet_unhash",
+        "fentry_inet_unhash_again",
+        "kprobe_inet_unhash",
+    ],
+    &[
+        "timer_start",
+        "fentry_inet_twsk_hashdance",
+        "fentry_inet_twsk_hashdance_again",
+        "kprobe_inet_twsk_hashdance",
+    ],
+    &[
+        "timer_cancel",
+        "fentry_inet_twsk_kill",
+        "fentry_tcp_twsk_destructor",
+        "kprobe_inet_twsk_kill",
+        "kprobe_tcp_twsk_destructor",
+    ],
+];
 
 /// A state that lasts is told again after this time, not at every look.
 const REMINDER: Duration = Duration::from_secs(60);
@@ -99,8 +130,8 @@ impl Health {
     }
 
     /// Whether the kernel skipped runs that counts depend on, because a program was already active
-    /// on the CPU. Most of those runs would have changed nothing; a sweep tells. A state change
-    /// has two programs, and is missed when both were skipped. `refused` are the changes that the
+    /// on the CPU. Most of those runs would have changed nothing; a sweep tells. A step is missed
+    /// when every program that tells of it was skipped. `refused` are the changes that the
     /// set's map did not take.
     pub fn missed(&mut self, programs: &Programs, refused: u64) -> bool {
         let skipped: u64 = programs.values().map(|it| it.recursion_misses).sum();
@@ -114,13 +145,11 @@ impl Health {
                 of_each.join(", ")
             );
         }
-        let misses = |name: &str| {
-            programs
-                .get(name)
-                .map_or(0, |program| program.recursion_misses)
+        let missed = |step: &&[&str]| {
+            let of_each = step.iter().filter_map(|name| programs.get(*name));
+            of_each.map(|program| program.recursion_misses).min()
         };
-        let state = misses("inet_sock_set_state").min(misses(STATE_AGAIN));
-        let misses = state + misses("timer_start") + misses("timer_cancel") + refused;
+        let misses = STEPS.iter().filter_map(missed).sum::<u64>() + refused;
         std::mem::replace(&mut self.misses, misses) < misses
     }
 }
@@ -146,7 +175,7 @@ mod tests {
 
     use portwatch_common::Stats;
 
-    use super::{EventKind, Health, STATE_AGAIN, Sweeps};
+    use super::{EventKind, Health, Sweeps};
     use crate::tracer::programs::ProgramCounters;
 
     fn health() -> Health {
@@ -212,21 +241,25 @@ mod tests {
         let mut missed = |misses: &[(&str, u64)]| {
             let counters = |recursion_misses| ProgramCounters {
                 recursion_misses,
-                verified_insns: 0,
+                ..ProgramCounters::default()
             };
             let programs = misses
                 .iter()
                 .map(|(name, misses)| ((*name).to_owned(), counters(*misses)));
             health.missed(&programs.collect(), 0)
         };
-        assert!(!missed(&[("sys_exit", 3), ("inet_sock_set_state", 7)]));
-        assert!(missed(&[("timer_start", 3)]));
-        assert!(!missed(&[("timer_start", 3)]));
-        assert!(missed(&[
-            ("timer_start", 3),
-            ("inet_sock_set_state", 7),
-            (STATE_AGAIN, 1)
-        ]));
+        const STATE: &str = "inet_sock_set_state";
+        const AGAIN: &str = "inet_sock_set_state_again";
+        assert!(!missed(&[("sys_exit", 3), (STATE, 7), (AGAIN, 0)]));
+        let timers = [(STATE, 7), (AGAIN, 0), ("timer_start", 3)];
+        assert!(missed(&timers));
+        assert!(!missed(&timers));
+        assert!(missed(&[(STATE, 7), (AGAIN, 1), ("timer_start", 3)]));
+        let kill = ("fentry_inet_twsk_kill", 9);
+        let last = [(STATE, 7), (AGAIN, 1), ("timer_start", 3), kill];
+        assert!(!missed(
+            &[&last[..], &[("fentry_tcp_twsk_destructor", 0)]].concat()
+        ));
     }
 
     #[test]

@@ -4,19 +4,22 @@
 //! [`Tracer::next`] is the stream of what happens from then on. A thread of its own keeps the set
 //! true meanwhile: it finds namespaces, sweeps, and takes back the slots of quiet tuples.
 
-mod attach;
+mod attachment;
 mod batch;
 mod bpf_log;
 mod census;
+mod choice;
 mod clock;
 mod directory;
 mod error;
 mod health;
 mod keeper;
+mod machine;
 mod namespaces;
 mod netns;
 mod object;
 mod options;
+mod plan;
 mod pod;
 mod programs;
 mod sample;
@@ -31,10 +34,10 @@ mod trial;
 mod walk;
 
 pub use census::{Snapshot, census};
+pub use choice::{Candidate, candidates};
 pub use error::TracerError;
 pub use options::{HookSet, Options, TimeWait};
 pub use programs::{ProgramCounters, Programs};
 pub use stream::{Tracer, Update};
 pub use sweep::Sweeps;
 pub use tally::Tick;
-pub use trial::trial;

@@ -1,15 +1,15 @@
 //! The compiled kernel side: embedded, sized, told the kernel's offsets, loaded.
 
 use aya::{
-    Btf, Ebpf, EbpfLoader,
+    Ebpf, EbpfLoader,
     maps::{Map, MapData},
     programs::{Program, ProgramError, RawTracePoint, RawTracePointRunOptions, TestRun},
 };
-use portwatch_common::{Config, NO_MEMBER, Offsets, TIME_WAIT_COPY};
+use portwatch_common::{Config, NO_MEMBER, Offsets, SOCK_COMMON_COPY, TIME_WAIT_COPY};
 use zerocopy::IntoBytes;
 
-use super::{Options, TracerError};
-use crate::kernel::{btf, host, offsets};
+use super::{Options, TracerError, machine::Machine, plan::Plan};
+use crate::kernel::host;
 
 /// The kernel side as `cargo xtask build-ebpf` compiled it.
 static OBJECT: &[u8] = aya::include_bytes_aligned!("../../ebpf/portwatch.bpf.o");
@@ -20,44 +20,32 @@ pub(super) struct Object {
 }
 
 /// Which maps the run needs at full size: the others are made as small as they can be.
-pub(super) enum Purpose {
-    /// Following every socket.
-    Trace,
+pub(super) enum Purpose<'a> {
+    /// Following every socket, by this plan.
+    Trace(&'a Plan),
     /// One walk over the sockets that are there.
     Census,
 }
 
 impl Object {
-    /// Creates the maps and prepares the programs; none is loaded yet. What comes beside is the
-    /// kernel's type information as loading needs it: tens of megabytes, not to be kept.
+    /// Creates the maps and prepares the programs; none is loaded yet.
     ///
     /// # Errors
-    /// [`TracerError`]: no or unfitting type information, no privileges, or a refusal.
+    /// [`TracerError`]: an unfitting kernel, no privileges, or a refusal.
     pub fn new(
-        purpose: &Purpose,
+        purpose: &Purpose<'_>,
         options: &Options,
-        tw_timer_handler: u64,
-    ) -> Result<(Self, Btf), TracerError> {
-        let kernel_btf = btf::Btf::from_kernel()?;
-        let offsets = offsets::resolve(&kernel_btf, &host::kernel_release())?;
-        drop(kernel_btf);
-        check_copy(&offsets)?;
-        let config = Config {
-            tw_timer_handler,
-            warning_permille: options.warning_permille,
-            critical_permille: options.critical_permille,
-            connect_syscall: host::connect_syscall(),
-            reserved: 0,
-        };
-        let btf = Btf::from_sys_fs()
-            .map_err(|error| TracerError::from_aya("reading the kernel's BTF", &error))?;
+        machine: &Machine,
+    ) -> Result<Self, TracerError> {
+        check_copy(&machine.offsets)?;
+        let config = config(purpose, options);
         let (sockets, tuples, census) = match purpose {
-            Purpose::Trace => (options.max_sockets, options.max_tuples, 1),
+            Purpose::Trace(_) => (options.max_sockets, options.max_tuples, 1),
             Purpose::Census => (1, 1, options.max_tuples),
         };
         let ebpf = EbpfLoader::new()
-            .btf(Some(&btf))
-            .override_global("OFFSETS", offsets.as_bytes(), true)
+            .btf(Some(&machine.btf))
+            .override_global("OFFSETS", machine.offsets.as_bytes(), true)
             .override_global("CONFIG", config.as_bytes(), true)
             .override_global("AYA_LOG_LEVEL", &options.bpf_log, true)
             .map_max_entries("SOCKETS", sockets)
@@ -68,7 +56,7 @@ impl Object {
             .map_max_entries("EVENTS", options.ring_bytes)
             .load(OBJECT)
             .map_err(|error| TracerError::from_aya("creating the BPF maps", &error))?;
-        Ok((Self { ebpf }, btf))
+        Ok(Self { ebpf })
     }
 
     /// A program of the object by its own type.
@@ -79,9 +67,18 @@ impl Object {
     where
         &'a mut P: TryFrom<&'a mut Program, Error = ProgramError>,
     {
-        let program = self.ebpf.program_mut(name);
-        <&mut P>::try_from(program.ok_or_else(|| missing("program", name))?)
+        <&mut P>::try_from(self.any_program(name)?)
             .map_err(|error| TracerError::from_aya(&format!("program {name}"), &error))
+    }
+
+    /// A program of the object, whatever its type.
+    ///
+    /// # Errors
+    /// When the object does not hold it: object and loader differ.
+    pub fn any_program(&mut self, name: &str) -> Result<&mut Program, TracerError> {
+        self.ebpf
+            .program_mut(name)
+            .ok_or_else(|| missing("program", name))
     }
 
     /// A map of the object.
@@ -148,6 +145,23 @@ impl Object {
     }
 }
 
+fn config(purpose: &Purpose<'_>, options: &Options) -> Config {
+    let (tw_timer_handler, time_wait_at_close) = match purpose {
+        Purpose::Trace(plan) => (plan.tw_timer_handler, plan.time_wait_at_close),
+        Purpose::Census => (0, false),
+    };
+    let slow_search = options.slow_search.unwrap_or_default().as_nanos();
+    Config {
+        tw_timer_handler,
+        warning_permille: options.warning_permille,
+        critical_permille: options.critical_permille,
+        connect_syscall: host::connect_syscall(),
+        slow_search_ns: u32::try_from(slow_search).unwrap_or(u32::MAX),
+        time_wait_at_close: time_wait_at_close.into(),
+        reserved: 0,
+    }
+}
+
 fn missing(kind: &str, name: &str) -> TracerError {
     TracerError::Refused {
         what: format!("{kind} {name}"),
@@ -155,32 +169,36 @@ fn missing(kind: &str, name: &str) -> TracerError {
     }
 }
 
-/// Refuses a kernel whose TIME_WAIT sockets have a member beyond what the kernel side copies.
+/// Refuses a kernel whose sockets have a member beyond what the kernel side copies.
 fn check_copy(offsets: &Offsets) -> Result<(), TracerError> {
     let flag = offsets.inet_timewait_sock_tw_connect_bind;
+    let flag = if flag == NO_MEMBER { 0 } else { flag };
+    let (common, mini) = (SOCK_COMMON_COPY, TIME_WAIT_COPY);
+    let o = offsets;
     let members = [
-        ("skc_v6_rcv_saddr", offsets.sock_common_skc_v6_rcv_saddr, 16),
-        ("skc_v6_daddr", offsets.sock_common_skc_v6_daddr, 16),
-        ("skc_net", offsets.sock_common_skc_net, 8),
-        ("skc_rcv_saddr", offsets.sock_common_skc_rcv_saddr, 4),
-        ("skc_daddr", offsets.sock_common_skc_daddr, 4),
-        ("skc_num", offsets.sock_common_skc_num, 2),
-        ("tw_substate", offsets.inet_timewait_sock_tw_substate, 1),
         (
-            "tw_connect_bind",
-            if flag == NO_MEMBER { 0 } else { flag },
-            1,
+            "skc_v6_rcv_saddr",
+            o.sock_common_skc_v6_rcv_saddr,
+            16,
+            common,
         ),
+        ("skc_v6_daddr", o.sock_common_skc_v6_daddr, 16, common),
+        ("skc_net", o.sock_common_skc_net, 8, common),
+        ("skc_rcv_saddr", o.sock_common_skc_rcv_saddr, 4, common),
+        ("skc_daddr", o.sock_common_skc_daddr, 4, common),
+        ("skc_num", o.sock_common_skc_num, 2, common),
+        ("tw_substate", o.inet_timewait_sock_tw_substate, 1, mini),
+        ("tw_connect_bind", flag, 1, mini),
     ];
-    match members
+    let beyond = members
         .iter()
-        .find(|(_, offset, size)| (offset + size) as usize > TIME_WAIT_COPY)
-    {
+        .find(|(_, offset, size, copied)| (offset + size) as usize > *copied);
+    match beyond {
         None => Ok(()),
-        Some((name, offset, _)) => Err(TracerError::Refused {
+        Some((name, offset, _, copied)) => Err(TracerError::Refused {
             what: format!("kernel {}", host::kernel_release()),
             reason: format!(
-                "inet_timewait_sock.{name} at {offset} lies beyond the {TIME_WAIT_COPY} bytes that portwatch reads"
+                "a socket's {name} at {offset} lies beyond the {copied} bytes that portwatch reads"
             ),
         }),
     }

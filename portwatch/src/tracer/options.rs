@@ -22,6 +22,8 @@ pub struct Options {
     pub ring_bytes: u32,
     /// Level of the kernel side's own log, 0 (off) to 5, as `aya_log::Level` numbers them.
     pub bpf_log: u8,
+    /// A port search that takes longer is slow; none for no look at it.
+    pub slow_search: Option<Duration>,
     /// Time between two looks at the counters.
     pub interval: Duration,
     /// Time between two sweeps; none for the default of the way TIME_WAIT is followed.
@@ -40,6 +42,7 @@ impl Default for Options {
             max_tuples: 65_536,
             ring_bytes: 256 * 1024,
             bpf_log: 0,
+            slow_search: Some(Duration::from_micros(250)),
             interval: Duration::from_secs(1),
             sweep_interval: None,
         }
@@ -49,15 +52,24 @@ impl Default for Options {
 /// A family of attach points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HookSet {
+    /// Trampolines on the functions themselves, entered and left, beside `inet_sock_set_state`.
+    Fentry,
+    /// Probes on the same functions, entered only, beside the tracepoints.
+    Kprobe,
     /// `tp_btf` programs on `inet_sock_set_state`, `timer_start`, `timer_cancel` and `sys_exit`.
     Tracepoint,
 }
 
 impl HookSet {
+    /// Every one, best first.
+    pub const ALL: [Self; 3] = [Self::Fentry, Self::Kprobe, Self::Tracepoint];
+
     /// Its name on the command line and in the output.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Fentry => "fentry",
+            Self::Kprobe => "kprobe",
             Self::Tracepoint => "tracepoint",
         }
     }

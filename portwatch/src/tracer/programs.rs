@@ -11,6 +11,8 @@ use std::{
 pub struct ProgramCounters {
     /// Runs that were skipped because a program was already active on the CPU (since 5.12).
     pub recursion_misses: u64,
+    /// Runs, as far as the kernel was asked to count them (`BPF_ENABLE_STATS`).
+    pub runs: u64,
     /// Instructions that the verifier walked at load.
     pub verified_insns: u64,
 }
@@ -38,6 +40,7 @@ fn parse(text: &str) -> ProgramCounters {
     };
     ProgramCounters {
         recursion_misses: field("recursion_misses"),
+        runs: field("run_cnt"),
         verified_insns: field("verified_insns"),
     }
 }
@@ -54,6 +57,7 @@ mod tests {
             parse(text),
             ProgramCounters {
                 recursion_misses: 3,
+                runs: 12,
                 verified_insns: 451
             }
         );

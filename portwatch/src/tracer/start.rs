@@ -7,13 +7,15 @@ use tokio::sync::mpsc;
 
 use super::{
     Options, Tracer, TracerError,
-    attach::Plan,
     bpf_log::BpfLog,
+    choice::choose,
     directory::Directory,
     health::Health,
     keeper::{Keeper, Shared, Work},
+    machine::Machine,
     namespaces::Namespaces,
     object::{Object, Purpose},
+    plan::Plan,
     programs::{Programs, counters},
     sample::{sample, worst_first},
     slots::Slots,
@@ -35,10 +37,11 @@ impl Tracer {
     /// # Errors
     /// [`TracerError`]; nothing stays attached then.
     pub fn start(options: &Options, want_samples: bool) -> Result<Self, TracerError> {
-        let plan = Plan::new(options)?;
-        let (mut object, btf) = Object::new(&Purpose::Trace, options, plan.tw_timer_handler)?;
-        plan.load(&mut object, &btf)?;
-        drop(btf);
+        let machine = Machine::read()?;
+        let plan = choose(options, &machine)?;
+        let mut object = Object::new(&Purpose::Trace(&plan), options, &machine)?;
+        plan.load(&mut object, &machine)?;
+        drop(machine);
         give_back_memory();
         let programs = program_counters(&mut object, &plan)?;
         let slots = Slots::new(&mut object, options.max_tuples, options.interval)?;
@@ -121,17 +124,8 @@ fn program_counters(
     plan: &Plan,
 ) -> Result<Box<dyn Fn() -> Programs + Send>, TracerError> {
     let mut descriptors = Vec::new();
-    for (name, _) in plan.programs() {
-        let program = object.program::<aya::programs::BtfTracePoint>(name)?;
-        let what = format!("program {name}");
-        let fd = program
-            .fd()
-            .map_err(|error| TracerError::from_aya(&what, &error))?;
-        let fd = fd
-            .as_fd()
-            .try_clone_to_owned()
-            .map_err(|error| TracerError::from_io(&what, &error))?;
-        descriptors.push((name, fd));
+    for attachment in &plan.attachments {
+        descriptors.push((attachment.program, attachment.fd(object)?));
     }
     Ok(Box::new(move || {
         descriptors

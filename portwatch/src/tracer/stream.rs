@@ -33,7 +33,7 @@ pub enum Update {
     /// Something happened.
     Event(Event),
     /// An interval went by.
-    Tick(Tick),
+    Tick(Box<Tick>),
 }
 
 /// A running tracer. Dropping it detaches every program; nothing stays behind.
@@ -131,7 +131,7 @@ impl Tracer {
         }
         let (events, tick) = self.tally.tick(&self.shared, programs);
         self.ready.extend(events.into_iter().map(Update::Event));
-        self.ready.push_back(Update::Tick(tick));
+        self.ready.push_back(Update::Tick(Box::new(tick)));
     }
 
     fn report(&mut self, report: Report) {

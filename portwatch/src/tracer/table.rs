@@ -5,7 +5,7 @@ use std::{
     ptr::NonNull,
     sync::{
         OnceLock,
-        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed},
     },
 };
 
@@ -106,7 +106,11 @@ impl Table {
 
     /// Notes the alert level that has been told.
     pub fn set_level(&self, slot: u32, level: Level) {
-        self.store(slot, std::mem::offset_of!(TupleEntry, level), level as u32);
+        if let Some(entry) = self.slot(slot) {
+            let at = std::mem::offset_of!(TupleEntry, level);
+            // SAFETY: `at` is that of a `u16` member of the entry.
+            unsafe { entry.byte_add(at).cast::<AtomicU16>().as_ref() }.store(level as u16, Relaxed);
+        }
     }
 
     /// Forgets sockets that once found no room.

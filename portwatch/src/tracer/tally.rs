@@ -118,6 +118,7 @@ impl Tally {
             RecordKind::Exhausted => self.failure(record, Cause::Exhausted, shared)?,
             RecordKind::Conflict => self.failure(record, Cause::Conflict, shared)?,
             RecordKind::NoSourceAddress => self.no_source_address(record, shared)?,
+            RecordKind::SlowSearch => self.slow_search(record, shared),
             RecordKind::NewNetns => return None,
         };
         Some(Event {
@@ -166,6 +167,23 @@ impl Tally {
             forecast: memory.history.forecast(usage.headroom()),
             process: None,
         }))
+    }
+
+    fn slow_search(&self, record: &Record, shared: &Shared) -> EventKind {
+        let mut usage = usage(record.used, record.time_wait, record.capacity);
+        // As for failures: searches under way are in the set.
+        usage.used = usage.used.min(usage.capacity);
+        let forecast = self
+            .memories
+            .get(&life(record, shared))
+            .map(|memory| memory.history.forecast(usage.headroom()));
+        EventKind::Alert(Alert {
+            kind: AlertKind::SlowSearch(Duration::from_nanos(record.search_ns.into())),
+            tuple: shared.directory.tuple(&record.key, record.netns_inum),
+            usage,
+            forecast: forecast.unwrap_or_default(),
+            process: process(record),
+        })
     }
 
     fn failure(&mut self, record: &Record, cause: Cause, shared: &Shared) -> Option<EventKind> {
@@ -311,9 +329,9 @@ fn quiet_crossing(
     let fell = memory.level() > Level::Ok && entry.used < entry.thresholds.recovered.cast_signed();
     // Where the kernel side knows the level, its record is on its way, or found no room in the ring.
     let known = if rose {
-        level as u32 <= entry.level
+        level as u16 <= entry.level
     } else {
-        entry.level == Level::Ok as u32
+        entry.level == Level::Ok as u16
     };
     let unheard = std::mem::replace(&mut memory.unheard, (rose || fell) && known);
     if !(rose || fell) || known && !unheard {

@@ -1,34 +1,41 @@
 use crate::{
     model::HookSetReport,
-    tracer::{HookSet, Options, trial},
+    tracer::{Candidate, HookSet, Options, candidates},
 };
 
-/// Every hook set, best first; the existing one is proved on real connections.
+/// Every hook set, best first, each proved on real connections.
 pub(super) fn report(denied: bool) -> Vec<HookSetReport> {
-    let missing = |name| HookSetReport {
-        name,
-        usable: false,
-        reason: Some("not part of this version".to_owned()),
-        blind_spots: Vec::new(),
-    };
-    vec![missing("fentry"), missing("kprobe"), tracepoint(denied)]
+    if denied {
+        return unusable("not tried without the privileges");
+    }
+    match candidates(&Options::default()) {
+        Ok(candidates) => candidates.into_iter().map(of).collect(),
+        Err(error) => unusable(&error.to_string()),
+    }
 }
 
-fn tracepoint(denied: bool) -> HookSetReport {
-    let tried = if denied {
-        Err("not tried without the privileges".to_owned())
-    } else {
-        trial(HookSet::Tracepoint, &Options::default()).map_err(|error| error.to_string())
-    };
-    let usable = tried.is_ok();
-    let (reason, blind_spots) = match tried {
+fn of(candidate: Candidate) -> HookSetReport {
+    let usable = candidate.outcome.is_ok();
+    let (reason, blind_spots) = match candidate.outcome {
         Ok(blind_spots) => (None, blind_spots),
-        Err(reason) => (Some(reason), Vec::new()),
+        Err(error) => (Some(error.to_string()), Vec::new()),
     };
     HookSetReport {
-        name: HookSet::Tracepoint.name(),
+        name: candidate.hooks.name(),
         usable,
         reason,
         blind_spots,
+        programs: candidate.programs,
     }
+}
+
+fn unusable(reason: &str) -> Vec<HookSetReport> {
+    let report = |hooks: HookSet| HookSetReport {
+        name: hooks.name(),
+        usable: false,
+        reason: Some(reason.to_owned()),
+        blind_spots: Vec::new(),
+        programs: Vec::new(),
+    };
+    HookSet::ALL.map(report).into()
 }

@@ -53,6 +53,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry("sock_common", "skc_net.net", Pointer, |o| &mut o.sock_common_skc_net),
     entry("sock_common", "skc_v6_daddr", Bytes(16), |o| &mut o.sock_common_skc_v6_daddr),
     entry("sock_common", "skc_v6_rcv_saddr", Bytes(16), |o| &mut o.sock_common_skc_v6_rcv_saddr),
+    entry("sock_common", "skc_nulls_node.pprev", Pointer, |o| &mut o.sock_common_skc_nulls_node_pprev),
     entry("sock", "sk_protocol", Bytes(2), |o| &mut o.sock_sk_protocol),
     entry("inet_sock", "inet_sport", Bytes(2), |o| &mut o.inet_sock_inet_sport),
     entry("tcp_sock", "write_seq", Bytes(4), |o| &mut o.tcp_sock_write_seq),
@@ -66,22 +67,26 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry("timer_list", "entry.pprev", Pointer, |o| &mut o.timer_list_entry_pprev),
     entry("net", "ns.ops", Pointer, |o| &mut o.net_ns_ops),
     entry("net", "ns.inum", Bytes(4), |o| &mut o.net_ns_inum),
-    entry("net", "net_cookie", Bytes(8), |o| &mut o.net_net_cookie),
     entry("net", "list", Struct, |o| &mut o.net_list),
     entry("net", "ipv4.sysctl_local_reserved_ports", Pointer, |o| &mut o.net_sysctl_local_reserved_ports),
     entry("task_struct", "nsproxy", Pointer, |o| &mut o.task_struct_nsproxy),
     entry("nsproxy", "net_ns", Pointer, |o| &mut o.nsproxy_net_ns),
     entry("pt_regs", SYSCALL.0, SYSCALL.1, |o| &mut o.pt_regs_syscall),
+    entry("pt_regs", ARGUMENT0.0, ARGUMENT0.1, |o| &mut o.pt_regs_argument0),
     entry("pt_regs", ARGUMENT1.0, ARGUMENT1.1, |o| &mut o.pt_regs_argument1),
 ];
 
-/// Number of the system call and its second argument, in the saved registers.
+/// Number of the system call and the first two arguments, in the saved registers.
 #[cfg(target_arch = "x86_64")]
 const SYSCALL: (&str, Shape) = ("orig_ax", Bytes(8));
+#[cfg(target_arch = "x86_64")]
+const ARGUMENT0: (&str, Shape) = ("di", Bytes(8));
 #[cfg(target_arch = "x86_64")]
 const ARGUMENT1: (&str, Shape) = ("si", Bytes(8));
 #[cfg(target_arch = "aarch64")]
 const SYSCALL: (&str, Shape) = ("syscallno", Bytes(4));
+#[cfg(target_arch = "aarch64")]
+const ARGUMENT0: (&str, Shape) = ("regs", Shape::Words { index: 0 });
 #[cfg(target_arch = "aarch64")]
 const ARGUMENT1: (&str, Shape) = ("regs", Shape::Words { index: 1 });
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]

@@ -30,6 +30,14 @@ struct HookSetKeys<'a> {
     usable: bool,
     reason: Option<&'a str>,
     blind_spots: &'a [String],
+    programs: Vec<ProgramKeys>,
+}
+
+#[derive(Serialize)]
+struct ProgramKeys {
+    name: &'static str,
+    /// Null where the kernel doesn't tell.
+    verified_insns: Option<u64>,
 }
 
 /// Writes the findings of `doctor`.
@@ -48,6 +56,14 @@ pub fn write_diagnosis(out: &mut dyn io::Write, diagnosis: &Diagnosis) -> io::Re
         usable: hooks.usable,
         reason: hooks.reason.as_deref(),
         blind_spots: &hooks.blind_spots,
+        programs: hooks
+            .programs
+            .iter()
+            .map(|&(name, verified_insns)| ProgramKeys {
+                name,
+                verified_insns,
+            })
+            .collect(),
     });
     write_line(
         out,
@@ -79,6 +95,7 @@ mod tests {
                 usable: true,
                 reason: None,
                 blind_spots: Vec::new(),
+                programs: vec![("sys_exit", Some(40)), ("timer_start", None)],
             }],
         };
         let mut out = Vec::new();
@@ -89,7 +106,8 @@ mod tests {
                 r#"{"schema":1,"readiness":"ready","hooks":"tracepoint","checks":[{"#,
                 r#""name":"kernel","status":"ok","finding":"6.18.44","advice":null}],"#,
                 r#""hook_sets":[{"name":"tracepoint","usable":true,"reason":null,"#,
-                r#""blind_spots":[]}]}"#,
+                r#""blind_spots":[],"programs":[{"name":"sys_exit","verified_insns":40},"#,
+                r#"{"name":"timer_start","verified_insns":null}]}]}"#,
                 "\n"
             )
         );

@@ -51,6 +51,8 @@ struct ConnectKeys<'a> {
     process: ProcessKeys<'a>,
     local_port: Option<u16>,
     suppressed: Option<u64>,
+    /// Duration of the port search.
+    search_seconds: Option<f64>,
 }
 
 #[derive(Default, Serialize)]
@@ -71,6 +73,7 @@ impl<'a> Line<'a> {
                     AlertKind::Warning => "warning",
                     AlertKind::Critical => "critical",
                     AlertKind::Recovered => "recovered",
+                    AlertKind::SlowSearch(_) => "slow_search",
                 };
                 (name, Kind::Connect(Box::new(ConnectKeys::alert(alert))))
             }
@@ -119,6 +122,10 @@ impl<'a> ConnectKeys<'a> {
             process: ProcessKeys::new(alert.process.as_ref()),
             local_port: None,
             suppressed: None,
+            search_seconds: match alert.kind {
+                AlertKind::SlowSearch(took) => Some(took.as_secs_f64()),
+                _ => None,
+            },
         }
     }
 
@@ -140,6 +147,7 @@ impl<'a> ConnectKeys<'a> {
             process: ProcessKeys::new(failure.process.as_ref()),
             local_port: failure.local_port,
             suppressed: Some(failure.suppressed),
+            search_seconds: None,
         }
     }
 }
@@ -184,7 +192,7 @@ mod tests {
                 r#""utilisation":0.824,"rate":31.0,"seconds_to_exhaustion":2.839,"#,
                 r#""cause":null,"errno":null,"pid":812,"comm":"haproxy","uid":99,"#,
                 r#""cgroup":"/system.slice/haproxy.service","container":null,"#,
-                r#""local_port":null,"suppressed":null}"#,
+                r#""local_port":null,"suppressed":null,"search_seconds":null}"#,
                 "\n"
             )
         );
@@ -208,10 +216,18 @@ mod tests {
                 r#""headroom":null,"utilisation":null,"rate":null,"#,
                 r#""seconds_to_exhaustion":null,"cause":"no-source-address","#,
                 r#""errno":"EADDRNOTAVAIL","pid":null,"comm":null,"uid":null,"cgroup":null,"#,
-                r#""container":null,"local_port":null,"suppressed":3}"#,
+                r#""container":null,"local_port":null,"suppressed":3,"search_seconds":null}"#,
                 "\n"
             )
         );
+    }
+
+    #[test]
+    fn slow_searches() {
+        let slow = AlertKind::SlowSearch(std::time::Duration::from_micros(912));
+        let text = written(EventKind::Alert(alert(slow)));
+        assert!(text.contains(r#""event":"slow_search","#), "{text}");
+        assert!(text.ends_with("\"search_seconds\":0.000912}\n"), "{text}");
     }
 
     #[test]

@@ -99,6 +99,7 @@ mod tests {
                 usable: false,
                 reason: Some("not tried without privileges".to_owned()),
                 blind_spots: vec!["the latency of the port search".to_owned()],
+                programs: Vec::new(),
             }],
         };
         let mut out = Vec::new();

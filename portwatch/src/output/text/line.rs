@@ -49,15 +49,17 @@ impl Columns {
             AlertKind::Warning => ("WARNING", CAUTION),
             AlertKind::Critical => ("CRITICAL", ALARM),
             AlertKind::Recovered => ("RECOVERED", GOOD),
+            AlertKind::SlowSearch(_) => ("SLOW", CAUTION),
+        };
+        let detail = match alert.kind {
+            AlertKind::SlowSearch(took) => phrase::search(took),
+            _ => phrase::trend(&alert.forecast, &alert.usage),
         };
         let line = [
             paint(label, LABEL, style, color),
             self.place(&alert.tuple),
             cell(&mut self.usage, &phrase::usage(&alert.usage)),
-            cell(
-                &mut self.detail,
-                &phrase::trend(&alert.forecast, &alert.usage),
-            ),
+            cell(&mut self.detail, &detail),
             alert
                 .process
                 .as_ref()

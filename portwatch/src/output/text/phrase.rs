@@ -1,5 +1,7 @@
 //! Numbers in words short enough for a column.
 
+use std::time::Duration;
+
 use crate::{
     model::{Forecast, Process, Usage, container::short_id},
     output::escape,
@@ -33,6 +35,16 @@ pub(super) fn trend(forecast: &Forecast, usage: &Usage) -> String {
         parts.push(format!("{} in TIME_WAIT", usage.time_wait));
     }
     parts.join(", ")
+}
+
+/// `port search took 912 µs`.
+pub(super) fn search(took: Duration) -> String {
+    let micros = took.as_micros();
+    if micros < 10_000 {
+        format!("port search took {micros} µs")
+    } else {
+        format!("port search took {} ms", took.as_millis())
+    }
 }
 
 /// `haproxy[812] in haproxy.service`: the container, or else the last part of the cgroup path.

@@ -1,0 +1,157 @@
+//! TIME_WAIT by the tracepoints of the mini-sockets' timers.
+
+use core::ffi::c_void;
+
+use aya_ebpf::helpers::generated::bpf_get_smp_processor_id;
+use portwatch_common::{Class, Phase, Tracked};
+
+use crate::{
+    accounting::{enter, insert, leave},
+    kernel::{read, time_wait_armed},
+    maps::{ENDING, ENDING_CPUS, TIMERS, TUPLE_SLOTS},
+    settings::{config, offset},
+    socket::TimeWait,
+};
+
+/// What a CPU remembers of the last timers of mini-sockets.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Timers {
+    /// The mini-socket whose timer was armed last while nothing told who chose its port.
+    armed: u64,
+    /// The mini-socket whose timer was cancelled last, and how it stood in the set.
+    cancelled: u64,
+    tracked: Tracked,
+}
+
+/// A timer is armed. When it is that of a TIME_WAIT mini-socket, its connection has just become
+/// one (`inet_twsk_hashdance_schedule`); [`cancelled`] follows when it ends, for whatever reason.
+///
+/// Up to 6.10 the timer was armed before the mini-socket had its bind bucket, which tells who chose
+/// the port: what stands in its place is left over from an earlier use of the memory. There the
+/// mini-socket waits until its connection closes, some instructions later on the same CPU.
+#[inline(always)]
+pub fn armed(timer: *const c_void) {
+    let Some(address) = time_wait_of(timer) else {
+        return;
+    };
+    let Some(timers) = TIMERS.get_ptr_mut(0) else {
+        return;
+    };
+    // SAFETY: this CPU's own element; timers of mini-sockets are changed with interrupts off.
+    unsafe {
+        if (*timers).cancelled == address {
+            (*timers).cancelled = 0;
+            let tracked = (*timers).tracked;
+            if is(address, &tracked) {
+                insert(address, tracked.tuple, tracked);
+                return;
+            }
+        }
+        if config!(time_wait_at_close: u32) != 0 {
+            (*timers).armed = address;
+            return;
+        }
+    }
+    enter_complete(address);
+}
+
+/// Takes in a mini-socket that is complete. Not inlined: as for [`is`].
+#[inline(never)]
+fn enter_complete(address: u64) {
+    let mut copy = TimeWait::at(address);
+    let Some(mini) = copy.read() else { return };
+    if !mini.autobound() {
+        return;
+    }
+    let Some(located) = mini.locate() else { return };
+    // No alarm here: for some microseconds the connection and its mini-socket are both counted.
+    let tracked = Tracked::new(mini.local_port(), Phase::TimeWait);
+    enter(address, &located, tracked);
+}
+
+/// A connection has left the set: the mini-socket that waited for that is its own, or it has none.
+#[inline(always)]
+pub fn closed(tracked: &Tracked) {
+    if config!(time_wait_at_close: u32) == 0 || tracked.class != Class::Autobound as u8 {
+        return;
+    }
+    let Some(timers) = TIMERS.get_ptr_mut(0) else {
+        return;
+    };
+    // SAFETY: this CPU's own element.
+    let address = unsafe { (*timers).armed };
+    if address == 0 || !is(address, tracked) {
+        return;
+    }
+    // SAFETY: as above.
+    unsafe { (*timers).armed = 0 };
+    let time_wait = Tracked {
+        phase: Phase::TimeWait as u8,
+        ..*tracked
+    };
+    if insert(address, tracked.tuple, time_wait).is_some()
+        && (!time_wait_armed(address) || is_ending(address))
+    {
+        // Another CPU ended it meanwhile, which was told to a set that did not hold it yet.
+        leave(address);
+    }
+}
+
+/// Whether a mini-socket is this very connection's. Not inlined: a copy takes much of the stack.
+#[inline(never)]
+fn is(address: u64, tracked: &Tracked) -> bool {
+    let mut copy = TimeWait::at(address);
+    let Some(mini) = copy.read() else {
+        return false;
+    };
+    if mini.local_port() != tracked.local_port {
+        return false;
+    }
+    let Some(located) = mini.locate() else {
+        return false;
+    };
+    // SAFETY: compared at once.
+    unsafe { TUPLE_SLOTS.get(&located.key) }.is_some_and(|slot| *slot == tracked.tuple)
+}
+
+/// A timer is taken from the wheel: cancelled, about to expire, or about to be armed anew.
+#[inline(always)]
+pub fn cancelled(timer: *const c_void) {
+    let Some(address) = time_wait_of(timer) else {
+        return;
+    };
+    // SAFETY: a helper without arguments.
+    let cpu = unsafe { bpf_get_smp_processor_id() };
+    if let Some(ending) = ENDING.get_ptr_mut(cpu % ENDING_CPUS) {
+        // SAFETY: an element of the array; a reader compares the word as a whole.
+        unsafe { ending.write_volatile(address) };
+    }
+    let left = leave(address);
+    if let (Some(timers), Some((_, tracked))) = (TIMERS.get_ptr_mut(0), left) {
+        // SAFETY: this CPU's own element.
+        unsafe {
+            (*timers).cancelled = address;
+            (*timers).tracked = tracked;
+        }
+    }
+}
+
+/// Whether some CPU is telling of this mini-socket's end, see `ENDING`.
+#[inline(always)]
+pub fn is_ending(socket: u64) -> bool {
+    let mut ending = false;
+    for cpu in 0..ENDING_CPUS {
+        ending |= ENDING.get(cpu).is_some_and(|address| *address == socket);
+    }
+    ending
+}
+
+/// The mini-socket that a timer belongs to, if it is one's.
+#[inline(always)]
+fn time_wait_of(timer: *const c_void) -> Option<u64> {
+    // SAFETY: the tracepoint's argument is a `struct timer_list`.
+    let function: u64 = unsafe { read(timer, offset!(timer_list_function)) };
+    (function == config!(tw_timer_handler: u64))
+        .then(|| timer as u64 - u64::from(offset!(inet_timewait_sock_tw_timer)))
+}

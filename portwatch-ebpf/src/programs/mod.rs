@@ -1,0 +1,5 @@
+mod fentry;
+mod kprobe;
+mod on_demand;
+mod tracepoint;
+mod walk;

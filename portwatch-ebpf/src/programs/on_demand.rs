@@ -1,0 +1,26 @@
+//! What the user side runs itself (`BPF_PROG_TEST_RUN`); attached nowhere.
+
+use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext};
+
+use crate::hooks;
+
+/// Run on demand. Arguments: cursor, start; both 0 for the first page.
+#[raw_tracepoint(tracepoint = "sys_enter")]
+pub fn netns_list(ctx: RawTracePointContext) -> i32 {
+    hooks::on_demand::netns_list(ctx.arg(0), ctx.arg(1));
+    0
+}
+
+/// Run on demand. Argument: the address of a `struct net`.
+#[raw_tracepoint(tracepoint = "sys_enter")]
+pub fn netns_reserved(ctx: RawTracePointContext) -> i32 {
+    hooks::on_demand::netns_reserved(ctx.arg(0));
+    0
+}
+
+/// Run on demand. Arguments: a socket's address, the generation that it was last seen in.
+#[raw_tracepoint(tracepoint = "sys_enter")]
+pub fn sweep_drop(ctx: RawTracePointContext) -> i32 {
+    hooks::on_demand::sweep_drop(ctx.arg(0), ctx.arg::<u64>(1) as u32);
+    0
+}

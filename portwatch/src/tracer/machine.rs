@@ -1,0 +1,66 @@
+//! What every attempt to load the kernel side needs to know of the running kernel.
+
+use aya::Btf;
+use portwatch_common::Offsets;
+
+use super::TracerError;
+use crate::kernel::{btf, host, offsets};
+
+/// The running kernel's types: read once, tens of megabytes, not to be kept.
+pub(super) struct Machine {
+    pub release: String,
+    /// As aya wants them.
+    pub btf: Btf,
+    pub offsets: Offsets,
+    functions: btf::Btf,
+}
+
+impl Machine {
+    /// Reads the kernel's type information.
+    ///
+    /// # Errors
+    /// [`TracerError`]: none there, or not as the kernel side needs it.
+    pub fn read() -> Result<Self, TracerError> {
+        let functions = btf::Btf::from_kernel()?;
+        let release = host::kernel_release();
+        Ok(Self {
+            offsets: offsets::resolve(&functions, &release)?,
+            btf: Btf::from_sys_fs()
+                .map_err(|error| TracerError::from_aya("reading the kernel's BTF", &error))?,
+            functions,
+            release,
+        })
+    }
+
+    /// Whether the kernel lists a function among its types.
+    pub fn has_function(&self, name: &str) -> bool {
+        self.functions.has_func(name)
+    }
+
+    /// Checks that the kernel has a function with so many parameters at least, or exactly: a
+    /// return value stands behind the last one.
+    ///
+    /// # Errors
+    /// Names the function.
+    pub fn require_function(&self, name: &str, parameters: Parameters) -> Result<(), TracerError> {
+        let problem = match (self.functions.func_param_count(name), parameters) {
+            (None, _) => "the kernel's type information does not list it".to_owned(),
+            (Some(found), Parameters::AtLeast(wanted)) if found >= wanted => return Ok(()),
+            (Some(found), Parameters::Exactly(wanted)) if found == wanted => return Ok(()),
+            (Some(found), Parameters::AtLeast(wanted) | Parameters::Exactly(wanted)) => {
+                format!("it has {found} parameters, not {wanted}")
+            }
+        };
+        Err(TracerError::Refused {
+            what: format!("kernel {}: function {name}", self.release),
+            reason: problem,
+        })
+    }
+}
+
+/// Number of parameters of a function.
+#[derive(Clone, Copy)]
+pub(super) enum Parameters {
+    AtLeast(usize),
+    Exactly(usize),
+}

@@ -1,0 +1,126 @@
+//! What is done to see the hooks at work.
+
+use std::{
+    io,
+    net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream},
+    os::fd::{AsFd, OwnedFd},
+    time::{Duration, Instant},
+};
+
+use portwatch_common::TupleEntry;
+use rustix::net::{AddressFamily, SocketType, bind, connect, socket, sockopt};
+
+use crate::{
+    kernel::netns::{enter_new_netns, loopback_up},
+    tracer::{TimeWait, directory, keeper::Shared, plan::Plan, tally::entries},
+};
+
+/// How long the hooks may take to be seen at work.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// The one port of the trial's range, and the ports beside it.
+const PORT: u16 = 40_000;
+const LISTENER: u16 = 40_001;
+const BOUND: u16 = 40_002;
+
+/// In a namespace of its own with a range of one port: opens a connection, fails to open a second
+/// one, closes the first, and has a TIME_WAIT socket's port taken back.
+///
+/// Returns whether there was a connection over IPv6, too.
+pub(super) fn run(plan: &Plan, shared: &Shared) -> io::Result<bool> {
+    enter_new_netns()?;
+    loopback_up()?;
+    std::fs::write(
+        "/proc/sys/net/ipv4/ip_local_port_range",
+        format!("{PORT} {PORT}"),
+    )?;
+    // An address of the trial's own tells its tuple from all others.
+    let peer = SocketAddr::from(([127, 80, 87, 84], LISTENER));
+    let listener = TcpListener::bind(peer)?;
+    let client = TcpStream::connect(peer)?;
+    let (server, _) = listener.accept()?;
+    wait("a connection was not counted", shared, peer, |entry| {
+        entry.used == 1
+    })?;
+    exhaust(peer)?;
+    wait("a failed port search was not seen", shared, peer, |entry| {
+        entry.exhausted == 1
+    })?;
+    if plan.connect_errno && shared.statistics.read().confirmed == 0 {
+        return Err(io::Error::other("the result of connect was not seen"));
+    }
+    drop(client);
+    drop(server);
+    if plan.time_wait == TimeWait::Events {
+        wait("TIME_WAIT was not seen", shared, peer, |entry| {
+            entry.used == 1 && entry.time_wait == 1
+        })?;
+    }
+    end_time_wait(&listener, peer)?;
+    ipv6()
+}
+
+fn exhaust(peer: SocketAddr) -> io::Result<()> {
+    match TcpStream::connect(peer) {
+        Err(error) if error.raw_os_error() == Some(libc::EADDRNOTAVAIL) => Ok(()),
+        Ok(_) => Err(io::Error::other(
+            "a second connection found a port in a range of one",
+        )),
+        Err(error) => Err(error),
+    }
+}
+
+/// Ends a TIME_WAIT socket without waiting for its minute: a connect from the very port that it
+/// holds takes it over, when that port was bound (`tcp_twsk_unique`).
+fn end_time_wait(listener: &TcpListener, peer: SocketAddr) -> io::Result<()> {
+    for _ in 0..2 {
+        let client = bound(peer)?;
+        let (server, _) = listener.accept()?;
+        drop(client);
+        drop(server);
+    }
+    Ok(())
+}
+
+fn bound(peer: SocketAddr) -> io::Result<OwnedFd> {
+    let client = socket(AddressFamily::INET, SocketType::STREAM, None)?;
+    sockopt::set_socket_reuseaddr(client.as_fd(), true)?;
+    bind(&client, &SocketAddr::from(([127, 0, 0, 1], BOUND)))?;
+    connect(&client, &peer)?;
+    Ok(client)
+}
+
+/// A connection over IPv6, where this machine has that; false where it has not.
+fn ipv6() -> io::Result<bool> {
+    let peer = SocketAddr::from((Ipv6Addr::LOCALHOST, LISTENER));
+    let Ok(listener) = TcpListener::bind(peer) else {
+        return Ok(false);
+    };
+    let client = TcpStream::connect(peer)?;
+    let accepted = listener.accept();
+    drop(client);
+    accepted.map(|_| true)
+}
+
+/// Waits until the trial's tuple is as it should be.
+fn wait(
+    failure: &str,
+    shared: &Shared,
+    peer: SocketAddr,
+    fits: impl Fn(&TupleEntry) -> bool,
+) -> io::Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let entries = entries(shared, &shared.statistics.read());
+        let mut tuples = entries.iter().filter(|(_, entry)| {
+            entry.key.peer_port == peer.port()
+                && directory::address(entry.key.peer_bytes()) == peer.ip()
+        });
+        if tuples.any(|(_, entry)| fits(entry)) {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            return Err(io::Error::other(failure.to_owned()));
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
