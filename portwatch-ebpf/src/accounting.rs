@@ -10,7 +10,7 @@ use portwatch_common::{Class, EVENT_BURST, Level, Phase, RecordKind, Tracked, Tu
 
 use crate::{
     atomic::{add_i32, increment_u64},
-    emit::{self, Details},
+    emit,
     located::Located,
     maps::{CONTROL, HANDLED, SOCKETS, TUPLES, count},
     slots,
@@ -161,26 +161,28 @@ fn refused() {
     }
 }
 
-/// Counts an attempt that failed, and tells of it as often as the rate limit allows.
-#[inline(always)]
-pub fn fail(tuple: Tuple, kind: RecordKind, port: u16) {
+/// Counts an attempt that failed, and tells of it as often as the rate limit allows. To the
+/// verifier as `emit_tuple`.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn count_failure(slot: u32, kind: u32, port: u32) -> i32 {
+    let Some(entry) = TUPLES.get_ptr_mut(slot) else {
+        return 0;
+    };
     // SAFETY: `entry` points to an element of `TUPLES`.
     let total = unsafe {
-        let counter = match kind {
-            RecordKind::Conflict => &raw mut (*tuple.entry).conflict,
-            _ => &raw mut (*tuple.entry).exhausted,
+        let counter = if kind == RecordKind::Conflict as u32 {
+            &raw mut (*entry).conflict
+        } else {
+            &raw mut (*entry).exhausted
         };
         increment_u64(counter);
         counter.read_volatile()
     };
-    if emit::admit_tuple(tuple.entry, EVENT_BURST) {
-        let details = Details {
-            total,
-            local_port: port,
-            search_ns: 0,
-        };
-        emit::tuple(kind, tuple.slot, tuple.entry, &details);
+    if emit::admit_tuple(entry, EVENT_BURST) {
+        emit::emit_tuple(kind, slot, total, port, 0);
     }
+    0
 }
 
 /// Raises the tuple's alert level when `used` has reached a threshold. Two CPUs that cross it at
@@ -199,18 +201,23 @@ pub fn alarm(tuple: Tuple) {
             Level::Critical => RecordKind::Critical,
             _ => RecordKind::Warning,
         };
-        tell(kind, tuple);
+        tell_crossing(kind as u32, tuple.slot);
     }
 }
 
 /// Tells of a crossing, unless the tuple has crossed its thresholds too often of late: it may swing
 /// around them with every connection. What is held back the user side tells when it sees the level
-/// at its next looks. Failures alone never use up the room of crossings.
-#[inline(always)]
-fn tell(kind: RecordKind, tuple: Tuple) {
-    if emit::admit_tuple(tuple.entry, 2 * EVENT_BURST) {
-        emit::tuple(kind, tuple.slot, tuple.entry, &Details::default());
+/// at its next looks. Failures alone never use up the room of crossings. To the verifier as
+/// `emit_tuple`.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn tell_crossing(kind: u32, slot: u32) -> i32 {
+    if let Some(entry) = TUPLES.get_ptr_mut(slot)
+        && emit::admit_tuple(entry, 2 * EVENT_BURST)
+    {
+        return emit::emit_tuple(kind, slot, 0, 0, 0);
     }
+    0
 }
 
 /// Ends the tuple's alert when `used` fell far enough; from critical it falls back to a warning
@@ -226,7 +233,7 @@ fn calm(tuple: Tuple) {
         let thresholds = (*tuple.entry).thresholds;
         if used < thresholds.recovered as i32 {
             (*tuple.entry).level = Level::Ok as u16;
-            tell(RecordKind::Recovered, tuple);
+            tell_crossing(RecordKind::Recovered as u32, tuple.slot);
         } else if used < thresholds.critical_over() as i32 {
             (*tuple.entry).level = Level::Warning as u16;
         }

@@ -6,7 +6,7 @@
 use portwatch_common::{Class, Phase, RecordKind, Tracked};
 
 use crate::{
-    accounting::{alarm, count_out, enter, fail, leave},
+    accounting::{Tuple, alarm, count_failure, count_out, enter, leave},
     atomic::increment_u64,
     current,
     kernel::{IPPROTO_TCP, now, state},
@@ -134,7 +134,7 @@ pub fn search_succeeded(sk: impl Socket) {
 
 /// Takes in a connection whose begin was missed.
 #[inline(never)]
-pub fn heal(sk: impl Socket, port: u16) -> Option<crate::accounting::Tuple> {
+pub fn heal(sk: impl Socket, port: u16) -> Option<Tuple> {
     if sk.member::<u16>(offset!(sock_sk_protocol))? != IPPROTO_TCP || !sk.autobound() {
         return None;
     }
@@ -184,14 +184,14 @@ pub fn search_failed(sk: impl Socket, failure: Failure) {
 
 /// Counts a failed search, and marks the thread for the return of its connect(2).
 #[inline(always)]
-pub fn tell(tuple: crate::accounting::Tuple, class: u8, source_port: u16) {
+pub fn tell(tuple: Tuple, class: u8, source_port: u16) {
     let (kind, port) = if class == Class::Bound as u8 {
         (RecordKind::Conflict, u16::from_be(source_port))
     } else {
         (RecordKind::Exhausted, 0)
     };
     let _ = FAILED.insert(current::thread(), [u64::from(tuple.slot), now()], 0);
-    fail(tuple, kind, port);
+    count_failure(tuple.slot, kind as u32, port.into());
 }
 
 /// `inet_unhash`: the connection is about to leave the kernel's list. The function is also called

@@ -6,12 +6,12 @@ use portwatch_common::{EVENT_WINDOW_SHIFT, Record, RecordKind, TupleEntry, Tuple
 use crate::{
     current,
     kernel::now,
-    maps::{EVENTS, NETNS, count},
+    maps::{EVENTS, NETNS, TUPLES, count},
 };
 
 /// Reserves a record and fills in what every kind has: time, kind, tuple, namespace.
 #[inline(always)]
-fn begin(kind: RecordKind, key: &TupleKey, slot: u32) -> Option<RingBufEntry<Record>> {
+fn begin(kind: u32, key: &TupleKey, slot: u32) -> Option<RingBufEntry<Record>> {
     let Some(mut entry) = EVENTS.reserve(0) else {
         count!(lost_events);
         return None;
@@ -25,7 +25,7 @@ fn begin(kind: RecordKind, key: &TupleKey, slot: u32) -> Option<RingBufEntry<Rec
         (*record).time_ns = now();
         (*record).key = *key;
         (*record).total = 0;
-        (*record).kind = kind as u32;
+        (*record).kind = kind;
         (*record).tuple = slot;
         (*record).pid = 0;
         (*record).tid = 0;
@@ -42,43 +42,50 @@ fn begin(kind: RecordKind, key: &TupleKey, slot: u32) -> Option<RingBufEntry<Rec
     Some(entry)
 }
 
-/// What an event of a tuple tells beside the tuple's counters.
-#[derive(Clone, Copy, Default)]
-pub struct Details {
-    pub total: u64,
-    pub local_port: u16,
-    pub search_ns: u32,
-}
-
-/// A threshold crossing, a failure or slow searches of a tuple.
+/// A threshold crossing, a failure or slow searches of the tuple in this slot. `total`: failures of
+/// this kind so far; `local_port`: of a conflict; `search_ns`: of a slow search.
+///
+/// A function of its own to the verifier, too, which then looks at it once and not at every place
+/// that calls it. Such a function takes numbers only.
+#[unsafe(no_mangle)]
 #[inline(never)]
-pub fn tuple(kind: RecordKind, slot: u32, entry: *const TupleEntry, details: &Details) {
+pub extern "C" fn emit_tuple(
+    kind: u32,
+    slot: u32,
+    total: u64,
+    local_port: u32,
+    search_ns: u32,
+) -> i32 {
+    let Some(entry) = TUPLES.get_ptr_mut(slot) else {
+        return 0;
+    };
     // SAFETY: `entry` points to an element of `TUPLES`; its key does not change while it is used.
     let Some(mut reserved) = begin(kind, unsafe { &(*entry).key }, slot) else {
-        return;
+        return 0;
     };
     let record = reserved.as_mut_ptr();
     // SAFETY: as in `begin`.
     unsafe {
-        (*record).total = details.total;
+        (*record).total = total;
         (*record).used = (&raw const (*entry).used).read_volatile();
         (*record).time_wait = (&raw const (*entry).time_wait).read_volatile();
         (*record).capacity = (*entry).capacity;
-        (*record).local_port = details.local_port;
-        (*record).search_ns = details.search_ns;
+        (*record).local_port = local_port as u16;
+        (*record).search_ns = search_ns;
         // A recovery happens wherever the last release does, often in an interrupt on top of
         // somebody else's task.
-        if !matches!(kind, RecordKind::Recovered) {
+        if kind != RecordKind::Recovered as u32 {
             current::describe(record);
         }
     }
     reserved.submit(0);
+    1
 }
 
 /// A connect(2) that failed for want of a source address.
 #[inline(never)]
 pub fn no_source_address(key: &TupleKey, total: u64) {
-    let Some(mut reserved) = begin(RecordKind::NoSourceAddress, key, u32::MAX) else {
+    let Some(mut reserved) = begin(RecordKind::NoSourceAddress as u32, key, u32::MAX) else {
         return;
     };
     let record = reserved.as_mut_ptr();
@@ -90,11 +97,21 @@ pub fn no_source_address(key: &TupleKey, total: u64) {
     reserved.submit(0);
 }
 
-/// A namespace that the user side does not know yet.
+/// A namespace that the user side does not know yet, by its key and inode number. To the verifier
+/// as [`emit_tuple`].
+#[unsafe(no_mangle)]
 #[inline(never)]
-pub fn new_netns(key: &TupleKey, inum: u32) {
-    let Some(mut reserved) = begin(RecordKind::NewNetns, key, u32::MAX) else {
-        return;
+pub extern "C" fn emit_new_netns(netns: u64, inum: u32) -> i32 {
+    let key = TupleKey {
+        netns,
+        local: [0; 2],
+        peer: [0; 2],
+        bound_dev: 0,
+        peer_port: 0,
+        reserved: 0,
+    };
+    let Some(mut reserved) = begin(RecordKind::NewNetns as u32, &key, u32::MAX) else {
+        return 0;
     };
     let record = reserved.as_mut_ptr();
     // SAFETY: as in `begin`.
@@ -103,6 +120,7 @@ pub fn new_netns(key: &TupleKey, inum: u32) {
         current::describe(record);
     }
     reserved.submit(0);
+    1
 }
 
 /// True while this window has had fewer than `most` events. Two CPUs can both take the last place:

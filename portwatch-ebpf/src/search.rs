@@ -1,10 +1,9 @@
 //! How long port searches take.
 
-use portwatch_common::{Class, RecordKind, SlowSearches, Tracked};
+use portwatch_common::{Class, EVENT_BURST, RecordKind, SlowSearches, Tracked};
 
 use crate::{
-    accounting::Tuple,
-    emit::{self, Details},
+    emit,
     kernel::now,
     maps::{STATS, TUPLES},
     settings::config,
@@ -27,19 +26,21 @@ pub unsafe fn measured(tracked: *const Tracked) {
     // A bound port is looked at alone.
     if search_began != 0 && class == Class::Autobound as u8 {
         // The low halves: no search takes the four seconds after which they come round.
-        count(tuple, (now() as u32).wrapping_sub(search_began));
+        count_search(tuple, (now() as u32).wrapping_sub(search_began));
     }
 }
 
+/// Counts one search of the tuple in this slot. To the verifier as `emit_tuple`.
+#[unsafe(no_mangle)]
 #[inline(never)]
-fn count(slot: u32, took: u32) {
+extern "C" fn count_search(slot: u32, took: u32) -> i32 {
     if let Some(stats) = STATS.get_ptr_mut(0) {
         let bucket = bounded(31 - (took | 1).leading_zeros());
         // SAFETY: this CPU's own element, and an index inside the array.
         unsafe { *(&raw mut (*stats).searches).cast::<u64>().add(bucket) += 1 };
     }
     let Some(entry) = TUPLES.get_ptr_mut(slot) else {
-        return;
+        return 0;
     };
     // SAFETY: an element of `TUPLES`. Two CPUs that write at once lose one of two searches, which
     // neither a maximum nor a score of several searches depends on.
@@ -49,28 +50,18 @@ fn count(slot: u32, took: u32) {
         }
         let limit = config!(slow_search_ns: u32);
         if limit == 0 {
-            return;
+            return 0;
         }
         let before = SlowSearches::from_bits((*entry).slow);
         let (after, tell) = before.after(took > limit);
         if after != before {
             (*entry).slow = after.to_bits();
         }
-        if tell {
-            slow(Tuple { slot, entry }, took);
+        if tell && emit::admit_tuple(entry, EVENT_BURST) {
+            return emit::emit_tuple(RecordKind::SlowSearch as u32, slot, 0, 0, took);
         }
     }
-}
-
-#[inline(always)]
-fn slow(tuple: Tuple, took: u32) {
-    if emit::admit_tuple(tuple.entry, portwatch_common::EVENT_BURST) {
-        let details = Details {
-            search_ns: took,
-            ..Details::default()
-        };
-        emit::tuple(RecordKind::SlowSearch, tuple.slot, tuple.entry, &details);
-    }
+    0
 }
 
 /// An index into the histogram. The compiler knows that it is below 32 and would leave the mask

@@ -19,18 +19,35 @@ pub fn of(located: &Located) -> Option<u32> {
     if let Some(slot) = unsafe { TUPLE_SLOTS.get(&located.key) } {
         return Some(*slot);
     }
-    take(&located.key, located.net)
-}
-
-#[inline(never)]
-fn take(key: &TupleKey, net: u64) -> Option<u32> {
     let Ok(Some(slot)) = FREE_SLOTS.pop() else {
         count!(tuples_full);
         warn!((), "all tuple slots are taken");
         return None;
     };
+    let entry = TUPLES.get_ptr_mut(slot)?;
+    // SAFETY: the slot came from the stack of free ones, so nobody else uses the entry.
+    unsafe {
+        (*entry).key = located.key;
+        // Through memory, which makes a plain number of what the verifier knows as a pointer.
+        (*entry).opened = located.net;
+    }
+    u32::try_from(claim_slot(slot)).ok()
+}
+
+/// Gives a free slot to the tuple whose key is written into it, and in the place of `opened` the
+/// address of its `struct net`. Returns the slot that the tuple has then, which is another one if
+/// another CPU was faster; below zero when it has none. To the verifier as `emit_tuple`.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn claim_slot(slot: u32) -> i64 {
+    let Some(entry) = TUPLES.get_ptr_mut(slot) else {
+        return -1;
+    };
+    // SAFETY: the entry is the caller's alone until its key is in the map, and stays valid.
+    let (key, net) = unsafe { (&(*entry).key, (*entry).opened) };
     let settings = settings_of(key, net);
-    let entry = fill(slot, key, settings.capacity)?;
+    fill(entry, settings.capacity);
+    note_high_water(slot);
     if TUPLE_SLOTS
         .insert(key, slot, u64::from(BPF_NOEXIST))
         .is_ok()
@@ -38,26 +55,24 @@ fn take(key: &TupleKey, net: u64) -> Option<u32> {
         // Last of all: the user side takes a slot with a time for one that a tuple holds.
         // SAFETY: `entry` points to an element of `TUPLES`.
         unsafe { (&raw mut (*entry).created_ns).write_volatile(now()) };
-        return Some(slot);
+        return slot.into();
     }
-    // Another CPU was faster with the same tuple, or the map refused: the slot goes back.
-    let _ = FREE_SLOTS.push(slot, 0);
     // SAFETY: as in `of`.
-    unsafe { TUPLE_SLOTS.get(key) }.copied()
+    let faster = unsafe { TUPLE_SLOTS.get(key) }.map_or(-1, |slot| i64::from(*slot));
+    let _ = FREE_SLOTS.push(slot, 0);
+    faster
 }
 
 /// Prepares a slot before anybody can find it.
 #[inline(always)]
-fn fill(slot: u32, key: &TupleKey, capacity: u32) -> Option<*mut TupleEntry> {
-    let entry = TUPLES.get_ptr_mut(slot)?;
+fn fill(entry: *mut TupleEntry, capacity: u32) {
     let thresholds = Thresholds::new(
         capacity,
         config!(warning_permille: u32),
         config!(critical_permille: u32),
     );
-    // SAFETY: the slot came from the stack of free ones, so nobody else uses the entry.
+    // SAFETY: the entry is the caller's alone.
     unsafe {
-        (*entry).key = *key;
         (*entry).created_ns = 0;
         (*entry).opened = 0;
         (*entry).exhausted = 0;
@@ -74,14 +89,18 @@ fn fill(slot: u32, key: &TupleKey, capacity: u32) -> Option<*mut TupleEntry> {
         (*entry).window_events = 0;
         (*entry).untracked = 0;
     }
-    let stats = STATS.get_ptr_mut(0)?;
-    // SAFETY: this CPU's own element.
-    unsafe {
-        if u64::from(slot) >= (*stats).tuple_high_water {
-            (*stats).tuple_high_water = u64::from(slot) + 1;
+}
+
+#[inline(always)]
+fn note_high_water(slot: u32) {
+    if let Some(stats) = STATS.get_ptr_mut(0) {
+        // SAFETY: this CPU's own element.
+        unsafe {
+            if u64::from(slot) >= (*stats).tuple_high_water {
+                (*stats).tuple_high_water = u64::from(slot) + 1;
+            }
         }
     }
-    Some(entry)
 }
 
 /// What is known of the namespace. One that is new, or whose range is not the one known, is
@@ -105,7 +124,7 @@ fn settings_of(key: &TupleKey, net: u64) -> NetnsSettings {
         high,
     };
     if NETNS.insert(&key.netns, settings, 0).is_ok() {
-        emit::new_netns(key, inum);
+        emit::emit_new_netns(key.netns, inum);
     }
     settings
 }

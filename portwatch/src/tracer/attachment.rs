@@ -1,6 +1,9 @@
 //! One program and the place in the kernel that it is attached to.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::{
+    os::fd::{AsFd, OwnedFd},
+    path::Path,
+};
 
 use aya::programs::{BtfTracePoint, FEntry, FExit, KProbe, Program, ProgramError, ProgramFd};
 
@@ -30,6 +33,22 @@ pub(super) struct Attachment {
     pub place: Place,
 }
 
+/// Where the kernel offers its probes (`perf_kprobe`, since 4.17).
+const KPROBES: &str = "/sys/bus/event_source/devices/kprobe";
+
+/// Loading would work without, and cost time.
+fn require_kprobes() -> Result<(), TracerError> {
+    if Path::new(KPROBES).exists() {
+        return Ok(());
+    }
+    Err(TracerError::Refused {
+        what: "kprobes".into(),
+        reason: format!(
+            "{KPROBES} does not exist: this kernel was built without them (CONFIG_KPROBE_EVENTS), or sysfs is not mounted"
+        ),
+    })
+}
+
 /// The hooks read the first two arguments at most; a function with fewer has fewer to read.
 const READ: usize = 1;
 
@@ -41,7 +60,9 @@ impl Attachment {
     pub fn check(&self, machine: &Machine) -> Result<(), TracerError> {
         match self.place {
             Place::Tracepoint(_) => Ok(()),
-            Place::Entry(function) | Place::Probe(function) => {
+            Place::Entry(function) => machine.require_function(function, Parameters::AtLeast(READ)),
+            Place::Probe(function) => {
+                require_kprobes()?;
                 machine.require_function(function, Parameters::AtLeast(READ))
             }
             Place::Return(function, parameters) => {

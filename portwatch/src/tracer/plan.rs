@@ -105,7 +105,6 @@ impl Plan {
         let state = "inet_sock_set_state";
         let mut list = Vec::new();
         let mut add = |program, place: Place| list.push(Attachment { program, place });
-        add(state, Tracepoint(state));
         let events = self.time_wait == TimeWait::Events;
         let hashdance = if machine.has_function(HASHDANCE_SCHEDULE) {
             HASHDANCE_SCHEDULE
@@ -135,6 +134,7 @@ impl Plan {
                     let connect = Return("__sys_connect_file", 4);
                     add("fexit_sys_connect_file", connect);
                 }
+                add(state, Tracepoint(state));
                 return list;
             }
             HookSet::Kprobe => {
@@ -152,6 +152,7 @@ impl Plan {
             }
             HookSet::Tracepoint => {}
         }
+        add(state, Tracepoint(state));
         add(STATE_AGAIN, Tracepoint(state));
         if self.tw_timer_handler != 0 {
             add("timer_cancel", Tracepoint("timer_cancel"));
