@@ -27,4 +27,4 @@ pub use record::{EVENT_BURST, EVENT_WINDOW_SHIFT, Record, RecordKind};
 pub use slow::SlowSearches;
 pub use socket::{Class, Phase, Tracked};
 pub use stats::Stats;
-pub use tuple::{Level, Thresholds, TupleEntry};
+pub use tuple::{Level, SLOTS_A_RUN, Thresholds, TupleEntry};

@@ -2,6 +2,9 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::TupleKey;
 
+/// Slots that one run of the program `free_slots` frees.
+pub const SLOTS_A_RUN: u32 = 64;
+
 /// One tuple's counters, an element of the memory-mapped array `TUPLES`.
 ///
 /// Two cache lines: what identifies the tuple, then what every connection changes.

@@ -3,13 +3,13 @@
 use core::{ffi::c_void, ptr};
 
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
-use portwatch_common::{NETNS_PAGE_ROWS, NetnsRow, RESERVED_BYTES};
+use portwatch_common::{NETNS_PAGE_ROWS, NetnsRow, RESERVED_BYTES, SLOTS_A_RUN};
 
 use crate::{
     accounting::leave,
     current,
     kernel::{netns_key_at, probe},
-    maps::{NETNS_PAGE, RESERVED, SOCKETS, count},
+    maps::{FREE_SLOTS, NETNS_PAGE, RESERVED, SOCKETS, count},
     settings::offset,
     slots::range,
 };
@@ -104,6 +104,15 @@ pub fn netns_reserved(net: u64) {
         if result == 0 {
             (*reserved).net = net;
         }
+    }
+}
+
+/// Puts the slots from `first` on the stack of free ones, in descending order, `SLOTS_A_RUN` of them.
+/// The verifier walks the loop step by step: it has to be short and without a branch.
+#[inline(always)]
+pub fn free_slots(first: u32) {
+    for step in 0..SLOTS_A_RUN {
+        let _ = FREE_SLOTS.push(first.wrapping_sub(step), 0);
     }
 }
 

@@ -18,6 +18,13 @@ pub fn netns_reserved(ctx: RawTracePointContext) -> i32 {
     0
 }
 
+/// Run on demand. Argument: the highest slot to free.
+#[raw_tracepoint(tracepoint = "sys_enter")]
+pub fn free_slots(ctx: RawTracePointContext) -> i32 {
+    hooks::on_demand::free_slots(ctx.arg::<u64>(0) as u32);
+    0
+}
+
 /// Run on demand. Arguments: a socket's address, the generation that it was last seen in.
 #[raw_tracepoint(tracepoint = "sys_enter")]
 pub fn sweep_drop(ctx: RawTracePointContext) -> i32 {

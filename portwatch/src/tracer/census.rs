@@ -106,7 +106,7 @@ fn namespace(found: &Found, netns: Option<&Netns>) -> Namespace {
 
 /// Reads what the walks counted.
 fn collect(object: &mut Object, snapshot: &mut Snapshot) -> Result<(), TracerError> {
-    let statistics = Statistics(object.take_map::<PerCpuArray<_, _>>("STATS")?);
+    let statistics = Statistics(object.take_map::<PerCpuArray<_, _>>("STATS")?.into());
     snapshot.uncounted = statistics.read().tuples_full;
     let directory = Directory::default();
     directory.replace(

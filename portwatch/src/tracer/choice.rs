@@ -1,6 +1,12 @@
 //! Which hook set runs: the best one that proves itself.
 
-use super::{HookSet, Options, TracerError, machine::Machine, plan::Plan, trial::prove};
+use super::{
+    HookSet, Options, TracerError,
+    assembly::{Assembly, Descriptors},
+    machine::Machine,
+    plan::Plan,
+    programs::counters,
+};
 use crate::kernel::host::{Capabilities, Capability};
 
 /// A hook set that was tried on this machine.
@@ -20,11 +26,16 @@ pub struct Candidate {
 /// When the kernel's type information does not fit, which concerns them all.
 pub fn candidates(options: &Options) -> Result<Vec<Candidate>, TracerError> {
     let machine = Machine::read()?;
-    let tried = HookSet::ALL.map(|hooks| match tried(hooks, options, &machine) {
-        Ok(proved) => Candidate {
+    let options = Options {
+        max_sockets: 4096,
+        max_tuples: 1024,
+        ..options.clone()
+    };
+    let tried = HookSet::ALL.map(|hooks| match assemble(hooks, &options, &machine) {
+        Ok(assembly) => Candidate {
             hooks,
-            outcome: Ok(proved.plan.blind_spots),
-            programs: proved.verified,
+            programs: verified(&assembly.programs),
+            outcome: Ok(assembly.plan.blind_spots),
         },
         Err(error) => Candidate {
             hooks,
@@ -35,25 +46,26 @@ pub fn candidates(options: &Options) -> Result<Vec<Candidate>, TracerError> {
     Ok(tried.into())
 }
 
-/// A plan that was tried.
-pub(super) struct Proved {
-    pub plan: Plan,
-    /// See [`Candidate::programs`].
-    pub verified: Vec<(&'static str, Option<u64>)>,
+fn verified(programs: &Descriptors) -> Vec<(&'static str, Option<u64>)> {
+    let instructions = |fd| Some(counters(fd).verified_insns).filter(|count| *count != 0);
+    programs
+        .iter()
+        .map(|(name, fd)| (*name, instructions(fd)))
+        .collect()
 }
 
-/// The plan to run: of the hook set that the options name, else of the best one that works.
+/// The kernel side at work: of the hook set that the options name, else of the best one that works.
 ///
 /// # Errors
 /// When none works; says why for each.
-pub(super) fn choose(options: &Options, machine: &Machine) -> Result<Plan, TracerError> {
+pub(super) fn choose(options: &Options, machine: &Machine) -> Result<Assembly, TracerError> {
     if let Some(hooks) = options.hooks {
-        return tried(hooks, options, machine).map(|proved| proved.plan);
+        return assemble(hooks, options, machine);
     }
     let mut refusals = Vec::new();
     for hooks in HookSet::ALL {
-        match tried(hooks, options, machine) {
-            Ok(proved) => return Ok(proved.plan),
+        match assemble(hooks, options, machine) {
+            Ok(assembly) => return Ok(assembly),
             Err(error) => {
                 log::info!("hook set {hooks}: {error}");
                 refusals.push((hooks, error));
@@ -63,19 +75,18 @@ pub(super) fn choose(options: &Options, machine: &Machine) -> Result<Plan, Trace
     Err(none_works(refusals))
 }
 
-fn tried(hooks: HookSet, options: &Options, machine: &Machine) -> Result<Proved, TracerError> {
+fn assemble(hooks: HookSet, options: &Options, machine: &Machine) -> Result<Assembly, TracerError> {
     let plan = Plan::new(hooks, options, machine)?;
-    match prove(&plan, options, machine) {
-        Ok(verified) => Ok(Proved { plan, verified }),
-        Err(TracerError::Privileges { what }) if hooks != HookSet::Tracepoint && privileged() => {
-            // A program type may be switched off for everybody.
-            Err(TracerError::Refused {
+    Assembly::new(plan, options, machine).map_err(|error| match error {
+        // A program type may be switched off for everybody.
+        TracerError::Privileges { what } if hooks != HookSet::Tracepoint && privileged() => {
+            TracerError::Refused {
                 what,
                 reason: "operation not permitted, although the process has the capabilities for it: this kernel, its lockdown mode or a security policy does not allow programs of this kind".into(),
-            })
+            }
         }
-        Err(error) => Err(error),
-    }
+        error => error,
+    })
 }
 
 /// Whether this process has what tracing takes.

@@ -6,7 +6,7 @@
 use std::{
     collections::HashSet,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering::Relaxed},
         mpsc,
     },
@@ -19,7 +19,7 @@ use tokio::sync::{mpsc as async_mpsc, oneshot};
 
 use super::{
     Sweeps, TracerError, directory::Directory, namespaces::Namespaces, object::Object,
-    slots::Slots, statistics::Statistics, sweep::Sweeper, table::Table,
+    slots::Slots, statistics::Statistics, sweep::Sweeper, table::Table, tally::Life,
 };
 
 /// Time between two looks at the namespaces and the slots.
@@ -52,6 +52,8 @@ pub(super) struct Shared {
     pub table: Table,
     pub directory: Directory,
     pub statistics: Statistics,
+    /// The tuples of the trial, which are nobody's news.
+    pub trial: OnceLock<Vec<Life>>,
 }
 
 /// The thread and the channel to it.

@@ -4,6 +4,7 @@
 //! [`Tracer::next`] is the stream of what happens from then on. A thread of its own keeps the set
 //! true meanwhile: it finds namespaces, sweeps, and takes back the slots of quiet tuples.
 
+mod assembly;
 mod attachment;
 mod batch;
 mod bpf_log;

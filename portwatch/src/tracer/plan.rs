@@ -185,7 +185,7 @@ impl Plan {
             attachment.load(object, machine)?;
         }
         load_walk(object, machine, "walk_track")?;
-        for name in ["netns_list", "netns_reserved", "sweep_drop"] {
+        for name in ["netns_list", "netns_reserved", "free_slots", "sweep_drop"] {
             object.load_on_demand(name)?;
         }
         Ok(())

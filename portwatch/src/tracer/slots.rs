@@ -6,7 +6,7 @@ use std::{
 };
 
 use aya::maps::{HashMap as BpfHashMap, MapData, Stack};
-use portwatch_common::{Stats, TupleEntry, TupleKey};
+use portwatch_common::{SLOTS_A_RUN, Stats, TupleEntry, TupleKey};
 
 use super::{TracerError, object::Object, pod::Plain, table::Table};
 
@@ -63,14 +63,19 @@ impl Done {
 
 impl Slots {
     /// Takes the maps and gives every slot to the kernel side, the lowest on top of the stack, so
-    /// that the slots in use lie close together. `interval` is the time between two looks at the
+    /// that the slots in use lie close together. The program `free_slots` must be loaded. `interval` is the time between two looks at the
     /// counters.
     ///
     /// # Errors
     /// When a map refuses.
     pub fn new(object: &mut Object, count: u32, interval: Duration) -> Result<Self, TracerError> {
+        let mut left = count;
+        while left >= SLOTS_A_RUN {
+            object.run("free_slots", &[u64::from(left) - 1])?;
+            left -= SLOTS_A_RUN;
+        }
         let mut free: Stack<_, u32> = object.take_map("FREE_SLOTS")?;
-        for slot in (0..count).rev() {
+        for slot in (0..left).rev() {
             free.push(slot, 0)
                 .map_err(|error| TracerError::from_aya("filling the map FREE_SLOTS", &error))?;
         }

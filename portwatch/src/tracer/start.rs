@@ -1,28 +1,21 @@
 //! Starting a tracer: attach first, then take in what already exists.
 
-use std::{collections::VecDeque, os::fd::AsFd, sync::Arc};
+use std::{collections::VecDeque, sync::Arc};
 
-use aya::maps::{MapData, PerCpuArray, RingBuf};
 use tokio::sync::mpsc;
 
 use super::{
     Options, Tracer, TracerError,
+    assembly::{Assembly, Descriptors},
     bpf_log::BpfLog,
     choice::choose,
-    directory::Directory,
     health::Health,
-    keeper::{Keeper, Shared, Work},
+    keeper::{Keeper, Shared},
     machine::Machine,
-    namespaces::Namespaces,
-    object::{Object, Purpose},
     plan::Plan,
     programs::{Programs, counters},
     sample::{sample, worst_first},
-    slots::Slots,
-    statistics::Statistics,
     stream::{ring_reader, ticks},
-    sweep::Sweeper,
-    table::Table,
     tally::{Tally, entries},
 };
 use crate::{
@@ -38,35 +31,19 @@ impl Tracer {
     /// [`TracerError`]; nothing stays attached then.
     pub fn start(options: &Options, want_samples: bool) -> Result<Self, TracerError> {
         let machine = Machine::read()?;
-        let plan = choose(options, &machine)?;
-        let mut object = Object::new(&Purpose::Trace(&plan), options, &machine)?;
-        plan.load(&mut object, &machine)?;
+        let Assembly {
+            plan,
+            mut work,
+            ring,
+            programs,
+        } = choose(options, &machine)?;
         drop(machine);
         give_back_memory();
-        let programs = program_counters(&mut object, &plan)?;
-        let slots = Slots::new(&mut object, options.max_tuples, options.interval)?;
-        let sweeper = Sweeper::new(&mut object, plan.time_wait)?;
-        let shared = Arc::new(shared(&mut object, options)?);
-        let ring: RingBuf<MapData> = object.take_map("EVENTS")?;
-        let namespaces = Namespaces::new(&mut object)?;
-        let interval = options.sweep_interval;
-        let mut work = Work {
-            object,
-            shared: Arc::clone(&shared),
-            slots,
-            sweeper,
-            namespaces,
-            stop: Arc::default(),
-            permille: (options.warning_permille, options.critical_permille),
-            sweep_interval: interval.unwrap_or(plan.time_wait.default_sweep_interval()),
-        };
         let bpf_log = match options.bpf_log {
             0 => None,
             _ => Some(BpfLog::start(&mut work.object)?),
         };
-        // The namespaces first, so that a tuple that is seen at once has its capacity.
-        work.refresh()?;
-        plan.attach(&mut work.object)?;
+        let shared = Arc::clone(&work.shared);
         work.sweeper
             .note_unseeded(work.namespaces.found.keys().copied());
         work.walk()?;
@@ -89,7 +66,7 @@ impl Tracer {
             ticks: ticks(options.interval),
             taken: VecDeque::new(),
             ready: VecDeque::new(),
-            programs,
+            programs: reader(programs),
             _bpf_log: bpf_log,
         })
     }
@@ -105,34 +82,14 @@ fn give_back_memory() {
     };
 }
 
-/// Maps the counters and takes the statistics.
-pub(super) fn shared(object: &mut Object, options: &Options) -> Result<Shared, TracerError> {
-    let data = object.take_data("TUPLES")?;
-    let table = Table::map(data.fd().as_fd(), options.max_tuples)
-        .map_err(|error| TracerError::from_io("mapping the counters", &error))?;
-    let statistics: PerCpuArray<MapData, _> = object.take_map("STATS")?;
-    Ok(Shared {
-        table,
-        directory: Directory::default(),
-        statistics: Statistics(statistics),
-    })
-}
-
 /// A way to read the counters of the attached programs, which the keeper's thread owns.
-fn program_counters(
-    object: &mut Object,
-    plan: &Plan,
-) -> Result<Box<dyn Fn() -> Programs + Send>, TracerError> {
-    let mut descriptors = Vec::new();
-    for attachment in &plan.attachments {
-        descriptors.push((attachment.program, attachment.fd(object)?));
-    }
-    Ok(Box::new(move || {
-        descriptors
+fn reader(programs: Descriptors) -> Box<dyn Fn() -> Programs + Send> {
+    Box::new(move || {
+        programs
             .iter()
             .map(|(name, fd)| ((*name).to_owned(), counters(fd)))
             .collect()
-    }))
+    })
 }
 
 /// What the start found.

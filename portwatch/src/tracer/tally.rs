@@ -38,7 +38,7 @@ pub struct Tick {
 }
 
 /// A tuple's life in a slot, by the time it began: slots are used again.
-type Life = (u32, u64);
+pub(super) type Life = (u32, u64);
 
 /// The life of failures that belong to no tuple.
 const NO_TUPLE: Life = (u32::MAX, 0);
@@ -355,10 +355,12 @@ fn quiet_crossing(
     }))
 }
 
-/// The entries that hold a tuple.
+/// The entries that hold a tuple, without those of the trial.
 pub(super) fn entries(shared: &Shared, stats: &Stats) -> Vec<(Life, TupleEntry)> {
     let held = shared.table.held(stats);
+    let trial = shared.trial.get().map_or(&[][..], Vec::as_slice);
     held.map(|(slot, entry)| ((slot, entry.created_ns), entry))
+        .filter(|(life, _)| !trial.contains(life))
         .collect()
 }
 

@@ -1,75 +1,72 @@
-//! Whether a hook set works here: loaded, attached, and tried on real connections.
+//! Whether a hook set works here: tried on real connections.
 
 mod script;
 
-use std::{io, os::fd::OwnedFd, sync::Arc};
+use std::io;
 
-use aya::sys::{Stats, enable_stats};
+use aya::maps::{MapData, RingBuf};
 
 use super::{
-    Options, TracerError,
-    machine::Machine,
-    object::{Object, Purpose},
+    TracerError,
+    assembly::Descriptors,
+    keeper::{Shared, Work},
     plan::Plan,
     programs::counters,
-    slots::Slots,
-    start::shared,
+    tally::entries,
 };
 
-/// Loads and attaches a plan's programs, makes them count some connections in a namespace of
-/// their own, and demands that each program ran. Nothing stays. Returns the instructions that the
-/// verifier walked, by program.
+/// Records that the trial can leave in the ring, many times over.
+const RECORDS: usize = 65_536;
+
+/// Has the attached programs count some connections in a namespace of their own, and demands, where
+/// the kernel is `counting` runs, that each of them ran.
 ///
 /// Where the process may load programs and not make a namespace, loading and attaching has to do.
 ///
 /// # Errors
-/// When the kernel refuses a program, or one does not do its work.
-pub(super) fn prove(
+/// When a program does not do its work.
+pub(super) fn run(
     plan: &Plan,
-    options: &Options,
-    machine: &Machine,
-) -> Result<Vec<(&'static str, Option<u64>)>, TracerError> {
-    let options = Options {
-        max_sockets: 4096,
-        max_tuples: 1024,
-        ring_bytes: 4096,
-        bpf_log: 0,
-        ..options.clone()
-    };
-    let mut object = Object::new(&Purpose::Trace(plan), &options, machine)?;
-    plan.load(&mut object, machine)?;
-    let _slots = Slots::new(&mut object, options.max_tuples, options.interval)?;
-    let shared = Arc::new(shared(&mut object, &options)?);
-    let programs = descriptors(plan, &mut object)?;
-    // Only while somebody asks does the kernel count runs.
-    let counting = enable_stats(Stats::RunTime).ok();
-    plan.attach(&mut object)?;
-    let tried = std::thread::scope(|scope| scope.spawn(|| script::run(plan, &shared)).join());
+    shared: &Shared,
+    programs: &Descriptors,
+    counting: bool,
+) -> Result<(), TracerError> {
+    let tried = std::thread::scope(|scope| scope.spawn(|| script::run(plan, shared)).join());
     match tried {
-        Ok(Ok(ipv6)) if counting.is_some() => all_ran(&programs, ipv6)?,
-        Ok(Ok(_)) => {}
+        Ok(Ok(ipv6)) if counting => all_ran(programs, ipv6),
+        Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) if error.kind() == io::ErrorKind::PermissionDenied => {
-            log::info!("hook set {}: loaded, not tried: {error}", plan.hooks);
+            log::info!("hook set {}: attached, not tried: {error}", plan.hooks);
+            Ok(())
         }
-        Ok(Err(error)) => return Err(failed(&error.to_string())),
-        Err(_) => return Err(failed("its thread panicked")),
+        Ok(Err(error)) => Err(failed(&error.to_string())),
+        Err(_) => Err(failed("its thread panicked")),
     }
-    Ok(verified(&programs))
 }
 
-fn descriptors(
-    plan: &Plan,
-    object: &mut Object,
-) -> Result<Vec<(&'static str, OwnedFd)>, TracerError> {
-    plan.attachments
-        .iter()
-        .map(|attachment| Ok((attachment.program, attachment.fd(object)?)))
-        .collect()
+/// Takes the trial out of what the tracer will tell.
+///
+/// # Errors
+/// When a map can't be written.
+pub(super) fn forget(ring: &mut RingBuf<MapData>, work: &mut Work) -> Result<(), TracerError> {
+    let shared = &work.shared;
+    let tuples = entries(shared, &shared.statistics.read());
+    let _ = shared.trial.set(script::own(tuples));
+    // Whatever else the ring holds is in the counters, too.
+    for _ in 0..RECORDS {
+        if ring.next().is_none() {
+            break;
+        }
+    }
+    shared
+        .statistics
+        .reset()
+        .map_err(|error| TracerError::from_aya("writing the map STATS", &error))
 }
 
 /// A function can be there and yet never be called, because the compiler has copied it into its
 /// callers.
-fn all_ran(programs: &[(&'static str, OwnedFd)], ipv6: bool) -> Result<(), TracerError> {
+fn all_ran(programs: &Descriptors, ipv6: bool) -> Result<(), TracerError> {
     let silent: Vec<&str> = programs
         .iter()
         .filter(|(name, _)| ipv6 || !name.contains("inet6"))
@@ -80,14 +77,6 @@ fn all_ran(programs: &[(&'static str, OwnedFd)], ipv6: bool) -> Result<(), Trace
         return Ok(());
     }
     Err(failed(&format!("never called: {}", silent.join(", "))))
-}
-
-fn verified(programs: &[(&'static str, OwnedFd)]) -> Vec<(&'static str, Option<u64>)> {
-    let instructions = |fd| Some(counters(fd).verified_insns).filter(|count| *count != 0);
-    programs
-        .iter()
-        .map(|(name, fd)| (*name, instructions(fd)))
-        .collect()
 }
 
 fn failed(reason: &str) -> TracerError {

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream},
     os::fd::{AsFd, OwnedFd},
     time::{Duration, Instant},
 };
@@ -12,11 +12,18 @@ use rustix::net::{AddressFamily, SocketType, bind, connect, socket, sockopt};
 
 use crate::{
     kernel::netns::{enter_new_netns, loopback_up},
-    tracer::{TimeWait, directory, keeper::Shared, plan::Plan, tally::entries},
+    tracer::{
+        TimeWait, directory,
+        keeper::Shared,
+        plan::Plan,
+        tally::{Life, entries},
+    },
 };
 
 /// How long the hooks may take to be seen at work.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// An address of the trial's own tells its namespace from all others.
+const PEER: Ipv4Addr = Ipv4Addr::new(127, 80, 87, 84);
 /// The one port of the trial's range, and the ports beside it.
 const PORT: u16 = 40_000;
 const LISTENER: u16 = 40_001;
@@ -33,16 +40,15 @@ pub(super) fn run(plan: &Plan, shared: &Shared) -> io::Result<bool> {
         "/proc/sys/net/ipv4/ip_local_port_range",
         format!("{PORT} {PORT}"),
     )?;
-    // An address of the trial's own tells its tuple from all others.
-    let peer = SocketAddr::from(([127, 80, 87, 84], LISTENER));
+    let peer = SocketAddr::from((PEER, LISTENER));
     let listener = TcpListener::bind(peer)?;
     let client = TcpStream::connect(peer)?;
     let (server, _) = listener.accept()?;
-    wait("a connection was not counted", shared, peer, |entry| {
+    wait("a connection was not counted", shared, |entry| {
         entry.used == 1
     })?;
     exhaust(peer)?;
-    wait("a failed port search was not seen", shared, peer, |entry| {
+    wait("a failed port search was not seen", shared, |entry| {
         entry.exhausted == 1
     })?;
     if plan.connect_errno && shared.statistics.read().confirmed == 0 {
@@ -51,7 +57,7 @@ pub(super) fn run(plan: &Plan, shared: &Shared) -> io::Result<bool> {
     drop(client);
     drop(server);
     if plan.time_wait == TimeWait::Events {
-        wait("TIME_WAIT was not seen", shared, peer, |entry| {
+        wait("TIME_WAIT was not seen", shared, |entry| {
             entry.used == 1 && entry.time_wait == 1
         })?;
     }
@@ -102,20 +108,14 @@ fn ipv6() -> io::Result<bool> {
 }
 
 /// Waits until the trial's tuple is as it should be.
-fn wait(
-    failure: &str,
-    shared: &Shared,
-    peer: SocketAddr,
-    fits: impl Fn(&TupleEntry) -> bool,
-) -> io::Result<()> {
+fn wait(failure: &str, shared: &Shared, fits: impl Fn(&TupleEntry) -> bool) -> io::Result<()> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let entries = entries(shared, &shared.statistics.read());
-        let mut tuples = entries.iter().filter(|(_, entry)| {
-            entry.key.peer_port == peer.port()
-                && directory::address(entry.key.peer_bytes()) == peer.ip()
-        });
-        if tuples.any(|(_, entry)| fits(entry)) {
+        if entries
+            .iter()
+            .any(|(_, entry)| is_peer(entry) && fits(entry))
+        {
             return Ok(());
         }
         if Instant::now() > deadline {
@@ -123,4 +123,21 @@ fn wait(
         }
         std::thread::sleep(Duration::from_millis(1));
     }
+}
+
+/// The tuples of the namespace that the trial was in.
+pub(super) fn own(entries: Vec<(Life, TupleEntry)>) -> Vec<Life> {
+    let netns = entries
+        .iter()
+        .find(|(_, entry)| is_peer(entry))
+        .map(|(_, entry)| entry.key.netns);
+    entries
+        .into_iter()
+        .filter(|(_, entry)| Some(entry.key.netns) == netns)
+        .map(|(life, _)| life)
+        .collect()
+}
+
+fn is_peer(entry: &TupleEntry) -> bool {
+    entry.key.peer_port == LISTENER && directory::address(entry.key.peer_bytes()) == PEER
 }
