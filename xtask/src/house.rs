@@ -7,7 +7,13 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-const SOURCES: [&str; 4] = ["portwatch", "portwatch-common", "portwatch-ebpf", "xtask"];
+const SOURCES: [&str; 5] = [
+    "guest-init",
+    "portwatch",
+    "portwatch-common",
+    "portwatch-ebpf",
+    "xtask",
+];
 const MAX_LINES: usize = 400;
 /// A `main.rs` parses, dispatches and sets the exit code; everything else has a file of its own.
 const MAX_MAIN_LINES: usize = 60;

@@ -12,6 +12,7 @@ mod house;
 mod run;
 mod support;
 mod test;
+mod vm;
 
 /// Builds, tests, demonstrates and measures portwatch.
 #[derive(Parser)]
@@ -25,6 +26,7 @@ struct Cli {
 enum Command {
     Run(run::Args),
     Test(test::Args),
+    Vm(vm::Args),
     Demo(demo::Args),
     Bench(bench::Args),
     #[command(hide = true)]
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(args) => run::run(args),
         Command::Test(args) => test::run(args),
+        Command::Vm(args) => vm::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Hold(args) => bench::sockets::hold(args),

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::{
     build_ebpf, house,
-    support::{packages, privilege, process, workspace},
+    support::{packages, privilege, process, tally::Tally, workspace},
 };
 
 /// Checks everything: formatting, lints, tests, documentation, the committed BPF object.
@@ -115,31 +115,6 @@ fn tests(command: &mut Command, tally: &mut Tally) -> Result<()> {
     Ok(())
 }
 
-/// Sum of the tests' results.
-#[derive(Default)]
-struct Tally {
-    passed: u64,
-    failed: u64,
-}
-
-impl Tally {
-    /// Adds a line of the form `test result: ok. 3 passed; 0 failed; …`; other lines change nothing.
-    fn add(&mut self, line: &str) {
-        let Some(result) = line.strip_prefix("test result: ") else {
-            return;
-        };
-        let words: Vec<&str> = result.split([' ', ';']).collect();
-        for pair in words.windows(2) {
-            let count = pair[0].parse().unwrap_or(0);
-            match pair[1] {
-                "passed" => self.passed += count,
-                "failed" => self.failed += count,
-                _ => {}
-            }
-        }
-    }
-}
-
 /// The steps so far.
 #[derive(Default)]
 struct Steps(Vec<(&'static str, Duration, Result<()>)>);
@@ -169,19 +144,5 @@ impl Steps {
             bail!("{failed} of {} steps failed", self.0.len());
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Tally;
-
-    #[test]
-    fn results_are_added_up() {
-        let mut tally = Tally::default();
-        tally.add("test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out");
-        tally.add("test passed ... FAILED");
-        tally.add("test result: FAILED. 3 passed; 2 failed; 0 ignored; finished in 0.01s");
-        assert_eq!((tally.passed, tally.failed), (15, 2));
     }
 }

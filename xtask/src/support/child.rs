@@ -3,7 +3,7 @@
 use std::{
     io,
     os::unix::process::CommandExt as _,
-    process::{Child, ChildStdout, Command},
+    process::{Child, ChildStdout, Command, ExitStatus},
     time::{Duration, Instant},
 };
 
@@ -65,6 +65,22 @@ impl Guarded {
         }
     }
 
+    /// How it ended; none while it runs.
+    ///
+    /// # Errors
+    /// When the kernel does not tell.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        let status = self.child.try_wait();
+        status.with_context(|| format!("waiting for `{}`", self.shown))
+    }
+
+    /// Ends it at once.
+    pub fn kill(&mut self) {
+        // Both fail only for a process that has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     /// Asks it to end, as Ctrl-C does, and waits for that.
     ///
     /// # Errors
@@ -86,8 +102,6 @@ impl Guarded {
 
 impl Drop for Guarded {
     fn drop(&mut self) {
-        // Both fail only for a process that has ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
 }

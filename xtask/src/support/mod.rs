@@ -7,4 +7,5 @@ pub mod netns;
 pub mod packages;
 pub mod privilege;
 pub mod process;
+pub mod tally;
 pub mod workspace;

@@ -21,6 +21,10 @@ pub const HAPROXY: Program = Program::new("haproxy", "haproxy");
 pub const IP: Program = Program::new("ip", "iproute2");
 /// Lists sockets.
 pub const SS: Program = Program::new("ss", "iproute2");
+/// Takes privileges away.
+pub const SETPRIV: Program = Program::new("setpriv", "util-linux");
+/// Runs virtual machines.
+pub const QEMU: Program = Program::new("qemu-system-x86_64", "qemu-system-x86");
 /// Traces by script; portwatch's peer in the benchmarks.
 pub const BPFTRACE: Program = Program::new("bpftrace", "bpftrace");
 /// Tells what the kernel has loaded.
@@ -31,6 +35,12 @@ pub const XZ: Program = Program::new("xz", "xz-utils");
 impl Program {
     const fn new(name: &'static str, package: &'static str) -> Self {
         Self { name, package }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.name
     }
 }
 

@@ -1,0 +1,153 @@
+//! Running guests, several at a time.
+
+use std::{collections::VecDeque, path::PathBuf, time::Duration};
+
+use anyhow::Result;
+use guest_init::Plan;
+
+use super::{
+    accelerator::Accelerator,
+    follow::Follow,
+    guest::Contents,
+    kernels::Kernel,
+    outcome::Outcome,
+    qemu::{self, End, Guest, OUTPUT},
+    verdict::{self, Verdict},
+};
+use crate::support::interrupt::Interrupt;
+
+/// A kernel to be tested with a hook set.
+pub struct Boot {
+    /// The kernel.
+    pub kernel: Kernel,
+    /// The hook set.
+    pub hooks: &'static str,
+    /// Whether the kernel has to offer it.
+    pub expected: bool,
+}
+
+/// What came out of it.
+pub struct Tested {
+    /// Name of the kernel.
+    pub kernel: String,
+    /// The hook set.
+    pub hooks: &'static str,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What the guest told.
+    pub outcome: Outcome,
+    /// From the guest's start to its end.
+    pub time: Duration,
+}
+
+/// How guests are run.
+pub struct Runner<'a> {
+    /// Their file system.
+    pub contents: &'a Contents,
+    /// What they execute on.
+    pub accelerator: Accelerator,
+    /// What each of them does; the hook set is added.
+    pub plan: Plan,
+    /// Longest that one may take.
+    pub limit: Duration,
+    /// How many run at a time.
+    pub jobs: usize,
+    /// Where their files go.
+    pub directory: PathBuf,
+    /// Ends them early.
+    pub interrupt: &'a Interrupt,
+}
+
+struct Running {
+    boot: Boot,
+    guest: Guest,
+    directory: PathBuf,
+    /// Shows the tests' output; there can only be one of that.
+    follow: Option<Follow>,
+}
+
+impl Runner<'_> {
+    /// Boots them all, and says of each what came out.
+    ///
+    /// # Errors
+    /// When a guest can't be started, or somebody interrupts.
+    pub fn run(&self, boots: Vec<Boot>) -> Result<Vec<Tested>> {
+        let alone = boots.len() == 1;
+        let mut waiting = VecDeque::from(boots);
+        let mut running: Vec<Running> = Vec::new();
+        let mut tested = Vec::new();
+        while !(waiting.is_empty() && running.is_empty()) {
+            if running.len() < self.jobs
+                && let Some(boot) = waiting.pop_front()
+            {
+                running.push(self.start(boot, alone)?);
+            }
+            self.interrupt.check()?;
+            let mut still = Vec::new();
+            for mut one in running {
+                let end = one.guest.poll()?;
+                if let Some(follow) = &mut one.follow {
+                    follow.show()?;
+                }
+                match end {
+                    None => still.push(one),
+                    Some(end) => tested.push(one.judge(end)?),
+                }
+            }
+            running = still;
+        }
+        Ok(tested)
+    }
+
+    fn start(&self, boot: Boot, alone: bool) -> Result<Running> {
+        let directory = qemu::directory(&self.directory, &boot.kernel.name, boot.hooks);
+        let mut plan = self.plan.clone();
+        plan.hooks = boot.hooks.to_owned();
+        let hooks = ("PORTWATCH_HOOKS".to_owned(), boot.hooks.to_owned());
+        plan.environment.extend([hooks]);
+        let guest = Guest::start(
+            &boot.kernel,
+            self.contents,
+            plan,
+            self.accelerator,
+            self.limit,
+            &directory,
+        )?;
+        let output = directory.join(OUTPUT);
+        let follow = alone.then(|| Follow::open(&output)).transpose()?;
+        Ok(Running {
+            boot,
+            guest,
+            directory,
+            follow,
+        })
+    }
+}
+
+impl Running {
+    fn judge(self, end: End) -> Result<Tested> {
+        let time = self.guest.age();
+        let outcome = Outcome::read(&self.directory)?;
+        let Boot {
+            kernel,
+            hooks,
+            expected,
+        } = self.boot;
+        let verdict = Verdict::of(&outcome, end, hooks, expected);
+        println!(
+            "{} {hooks}: {verdict} ({:.1} s)",
+            kernel.name,
+            time.as_secs_f64()
+        );
+        if matches!(verdict, Verdict::Failed(_)) {
+            verdict::explain(&outcome, &self.directory);
+        }
+        Ok(Tested {
+            kernel: kernel.name,
+            hooks,
+            verdict,
+            outcome,
+            time,
+        })
+    }
+}

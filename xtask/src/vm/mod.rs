@@ -1,0 +1,136 @@
+//! `cargo xtask vm`: the tests on other kernels, in virtual machines.
+
+mod accelerator;
+mod boots;
+mod follow;
+mod guest;
+mod kernels;
+mod outcome;
+mod plan;
+mod qemu;
+mod summary;
+mod verdict;
+
+use std::{path::PathBuf, thread, time::Duration};
+
+use anyhow::{Context as _, Result, bail};
+
+use accelerator::Accelerator;
+use boots::{Boot, Runner};
+use guest::{Contents, Programs};
+use kernels::{Cache, Kernel};
+
+use crate::support::{
+    interrupt::Interrupt,
+    packages::{self, QEMU, XZ},
+    workspace,
+};
+
+/// Every hook set, best first.
+const HOOK_SETS: [&str; 3] = ["fentry", "kprobe", "tracepoint"];
+/// Those that each kernel of the continuous integration has to offer.
+const EXPECTED: [&str; 1] = ["tracepoint"];
+
+/// Runs the tests on Debian's own kernels, in virtual machines.
+///
+/// Each kernel is booted once for each hook set, with the compiled tests inside: the unit tests and
+/// the end to end tests, as they run here. Kernels are downloaded with apt and kept under
+/// target/vm, where each guest leaves its console and its tests' output too.
+#[derive(clap::Args)]
+pub struct Args {
+    /// A line of kernels, 6.12 for one, of which the newest is taken; can be given more than once
+    /// [default: those of the continuous integration]
+    #[arg(long, value_name = "LINE")]
+    kernel: Vec<String>,
+    /// Every line of kernels that Debian has
+    #[arg(long, conflicts_with = "kernel")]
+    all: bool,
+    /// Any kernel image, with its modules (uncompressed) in a directory `modules` beside it
+    #[arg(long, value_name = "PATH", conflicts_with = "all")]
+    image: Vec<PathBuf>,
+    /// Only this hook set; can be given more than once
+    #[arg(long, value_name = "SET", value_parser = HOOK_SETS)]
+    hooks: Vec<String>,
+    /// Guests that run at a time [default: one for each processor]
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+    /// What guests execute on [default: KVM where it runs a guest]
+    #[arg(long)]
+    accelerator: Option<Accelerator>,
+    /// Longest that a guest may run, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 1200)]
+    deadline: u64,
+    /// Which tests, and other arguments for the test programs
+    #[arg(last = true)]
+    tests: Vec<String>,
+}
+
+pub fn run(args: Args) -> Result<()> {
+    let interrupt = Interrupt::install()?;
+    packages::ensure(&[QEMU, XZ])?;
+    let directory = workspace::target().join("vm");
+    let kernels = kernels(&args, &directory)?;
+    let programs = Programs::build()?;
+    let contents = Contents::of_tests(&programs)?;
+    let accelerator = match (args.accelerator, kernels.first()) {
+        (Some(accelerator), _) => accelerator,
+        (None, Some(kernel)) => {
+            let probe = Contents::of_probe(&programs)?;
+            Accelerator::find(&directory, kernel, &probe, &interrupt)?
+        }
+        (None, None) => bail!("no kernel to boot"),
+    };
+    let runner = Runner {
+        contents: &contents,
+        accelerator,
+        plan: plan::of_tests(&programs, &args.tests),
+        limit: Duration::from_secs(args.deadline),
+        jobs: match args.jobs {
+            Some(jobs) => jobs.max(1),
+            None => thread::available_parallelism()
+                .context("counting processors")?
+                .get(),
+        },
+        directory: directory.join("runs"),
+        interrupt: &interrupt,
+    };
+    summary::show(&runner.run(boots(&args, &kernels))?)
+}
+
+fn kernels(args: &Args, directory: &std::path::Path) -> Result<Vec<Kernel>> {
+    let mut kernels = Vec::new();
+    for path in &args.image {
+        kernels.push(kernels::image(path)?);
+    }
+    let default = args.kernel.is_empty() && args.image.is_empty();
+    if default || !args.kernel.is_empty() {
+        let cache = Cache::open(directory)?;
+        let lines = match (args.all, default) {
+            (true, _) => cache.lines(),
+            (_, true) => kernels::CI.map(str::to_owned).to_vec(),
+            _ => args.kernel.clone(),
+        };
+        for line in lines {
+            kernels.push(cache.newest(&line)?);
+        }
+    }
+    Ok(kernels)
+}
+
+fn boots(args: &Args, kernels: &[Kernel]) -> Vec<Boot> {
+    let mut boots = Vec::new();
+    for kernel in kernels {
+        for hooks in HOOK_SETS {
+            let wanted = args.hooks.is_empty() || args.hooks.iter().any(|name| name == hooks);
+            if wanted {
+                let named = kernels::CI.contains(&&kernel.name[..]);
+                boots.push(Boot {
+                    kernel: kernel.clone(),
+                    hooks,
+                    expected: named && EXPECTED.contains(&hooks),
+                });
+            }
+        }
+    }
+    boots
+}

@@ -1,0 +1,137 @@
+//! One guest, from its start to its end.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result};
+use guest_init::Plan;
+
+use super::{accelerator::Accelerator, guest::Contents, kernels::Kernel};
+use crate::support::{child::Guarded, packages::QEMU};
+
+/// The kernel's log.
+pub const CONSOLE: &str = "console.log";
+/// Reports and the tests' output.
+pub const OUTPUT: &str = "output.log";
+/// Complaints of QEMU's.
+pub const QEMU_LOG: &str = "qemu.log";
+
+/// Enough for the tests' tens of thousands of sockets.
+const MEMORY: &str = "1024";
+/// An oops ends the guest: whatever it showed afterwards would prove nothing.
+const KERNEL: &str = "console=ttyS0 quiet panic=-1 oops=panic reboot=t mitigations=off apparmor=0 \
+    audit=0 random.trust_cpu=on";
+
+/// How a guest ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// By itself.
+    Off,
+    /// It was ended at its deadline.
+    Deadline,
+}
+
+/// A running guest; gone when this value is dropped.
+pub struct Guest {
+    process: Guarded,
+    started: Instant,
+    limit: Duration,
+}
+
+impl Guest {
+    /// Starts a guest that follows `plan`, for at most `limit`; what it writes goes to files in
+    /// `directory`.
+    ///
+    /// # Errors
+    /// When QEMU can't be started.
+    pub fn start(
+        kernel: &Kernel,
+        contents: &Contents,
+        plan: Plan,
+        accelerator: Accelerator,
+        limit: Duration,
+        directory: &Path,
+    ) -> Result<Self> {
+        fs::create_dir_all(directory)
+            .with_context(|| format!("creating {}", directory.display()))?;
+        let file = |name: &str| directory.join(name);
+        let initramfs = file("initramfs.cpio");
+        contents.write(&initramfs, &kernel.modules, plan)?;
+        let log = fs::File::create(file(QEMU_LOG)).context("creating QEMU's log")?;
+        let serial = |name: &str| format!("file:{}", file(name).display());
+        let mut command = Command::new(QEMU.name());
+        command
+            .args(["-machine", "pc", "-m", MEMORY, "-nodefaults", "-no-reboot"])
+            .args(["-display", "none"])
+            .args(processor(accelerator))
+            .args(["-serial", &serial(CONSOLE), "-serial", &serial(OUTPUT)])
+            .args(["-append", KERNEL, "-kernel"])
+            .arg(&kernel.image)
+            .arg("-initrd")
+            .arg(initramfs)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().context("duplicating QEMU's log")?)
+            .stderr(log);
+        // Nothing of an earlier run may be taken for this one's.
+        for name in [CONSOLE, OUTPUT] {
+            fs::write(file(name), "").context("emptying a guest's log")?;
+        }
+        Ok(Self {
+            process: Guarded::spawn(&mut command)?,
+            started: Instant::now(),
+            limit,
+        })
+    }
+
+    /// How the guest ended; none while it runs, after a short wait. Ends it at its deadline.
+    ///
+    /// # Errors
+    /// When the kernel does not tell.
+    pub fn poll(&mut self) -> Result<Option<End>> {
+        if self.process.ended()?.is_some() {
+            return Ok(Some(End::Off));
+        }
+        if self.started.elapsed() > self.limit {
+            self.process.kill();
+            return Ok(Some(End::Deadline));
+        }
+        thread::sleep(Duration::from_millis(20));
+        Ok(None)
+    }
+
+    /// Time since its start.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.started.elapsed()
+    }
+}
+
+fn processor(accelerator: Accelerator) -> Vec<&'static str> {
+    match accelerator {
+        Accelerator::Kvm => vec!["-accel", "kvm", "-cpu", "host", "-smp", "2"],
+        // The emulation of cmpxchg16b, which the kernel's allocator would use, corrupts memory. The
+        // clock counts instructions and jumps to the next timer when the guest is idle; that needs
+        // a single processor.
+        Accelerator::Tcg => vec![
+            "-accel",
+            "tcg",
+            "-cpu",
+            "max,-cx16",
+            "-smp",
+            "1",
+            "-icount",
+            "shift=2,sleep=off",
+        ],
+    }
+}
+
+/// The directory of a guest's files.
+#[must_use]
+pub fn directory(runs: &Path, kernel: &str, hooks: &str) -> PathBuf {
+    runs.join(format!("{kernel}-{hooks}"))
+}
