@@ -6,7 +6,7 @@ use rustix::io::Errno;
 
 use crate::support::{
     bystander::Bystander,
-    crowd::{self, Crowd},
+    crowd::Crowd,
     kernel_list::{self, Count, Counts, SYN_SENT},
     netns::Netns,
     process::finish,
@@ -107,18 +107,18 @@ fn a_cable_carries_connections() {
 fn a_crowd_is_as_large_as_it_says() {
     let range = 30_000..=30_499;
     let netns = Netns::named(range.clone());
-    let _crowd = Crowd::gather(&netns, 8080);
+    let crowd = Crowd::gather(&netns, 8080);
     let counts = kernel_list::counts(&netns, &range);
     assert!(
-        counts.values().all(|c| c.used as usize == crowd::PER_TUPLE),
+        counts.values().all(|c| c.used as usize == crowd.per_tuple),
         "{counts:?}"
     );
-    assert_eq!(counts.len() * crowd::PER_TUPLE, crowd::SIZE);
+    assert_eq!(counts.len() * crowd.per_tuple, crowd.size());
     let states = ss::states(&netns, &range);
     assert!(
         states
             .values()
-            .all(|s| s.values().sum::<u64>() as usize == crowd::PER_TUPLE)
+            .all(|s| s.values().sum::<u64>() as usize == crowd.per_tuple)
     );
 }
 

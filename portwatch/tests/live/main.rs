@@ -1,5 +1,8 @@
 //! End to end, on the running kernel: the built program against real sockets in network
 //! namespaces of the tests' own. Needs root, ip(8) and ss(8) (iproute2).
+//!
+//! `PORTWATCH_HOOKS=fentry` (or `kprobe`, `tracepoint`) chooses the hook set of every watcher;
+//! `PORTWATCH_OPERATIONS=n` the length of the random runs, and scales the other large sizes with it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

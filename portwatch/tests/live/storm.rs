@@ -5,6 +5,7 @@ use std::{net::SocketAddr, thread};
 use rustix::io::Errno;
 
 use crate::support::{
+    environment,
     event::Event,
     netns::Netns,
     server,
@@ -14,11 +15,11 @@ use crate::support::{
 };
 
 const THREADS: u64 = 4;
-const PER_THREAD: u64 = 1250;
-const FAILURES: u64 = THREADS * PER_THREAD;
 
 #[test]
 fn every_failure_is_counted_and_few_are_printed() {
+    let per_thread = environment::scaled(1250, 250) as u64;
+    let failures = THREADS * per_thread;
     let netns = Netns::named(30_000..=30_009);
     let _server = server::listen(&netns, 8080);
     let peer = SocketAddr::from(([127, 0, 0, 1], 8080));
@@ -29,7 +30,7 @@ fn every_failure_is_counted_and_few_are_printed() {
         for _ in 0..THREADS {
             scope.spawn(|| {
                 netns.enter();
-                for _ in 0..PER_THREAD {
+                for _ in 0..per_thread {
                     let result = Family::V4.connect(peer);
                     assert_eq!(socket::errno(&result), Some(Errno::ADDRNOTAVAIL));
                 }
@@ -43,21 +44,21 @@ fn every_failure_is_counted_and_few_are_printed() {
             .filter(|e| e.is("exhausted"))
             .cloned()
             .collect();
-        (reported(&exhausted) >= FAILURES).then_some(exhausted)
+        (reported(&exhausted) >= failures).then_some(exhausted)
     });
     assert!(
-        exhausted.len() as u64 * 20 < FAILURES,
+        exhausted.len() as u64 * 20 < failures,
         "{} lines",
         exhausted.len()
     );
     let totals = ticks::fresh(&watcher).totals(&netns, "exhausted_total");
-    assert_eq!(totals.values().copied().collect::<Vec<_>>(), [FAILURES]);
+    assert_eq!(totals.values().copied().collect::<Vec<_>>(), [failures]);
     let exhausted: Vec<_> = watcher
         .stop()
         .into_iter()
         .filter(|e| e.is("exhausted"))
         .collect();
-    assert_eq!(reported(&exhausted), FAILURES);
+    assert_eq!(reported(&exhausted), failures);
 }
 
 fn reported(exhausted: &[Event]) -> u64 {

@@ -31,7 +31,7 @@ pub struct Place {
     pub rng: Rng,
     /// Chance of a close that leaves a TIME_WAIT, in a hundred.
     pub time_wait_chance: u8,
-    pub operations: u32,
+    pub operations: u64,
     /// Attempts that needed the port search, by tuple.
     pub attempts: BTreeMap<Tuple, u64>,
     /// Those whose search found nothing.
@@ -117,7 +117,7 @@ impl Place {
     }
 
     /// Does random things.
-    pub fn run(&mut self, operations: u32) {
+    pub fn run(&mut self, operations: u64) {
         self.netns.enter();
         for _ in 0..operations {
             self.operations += 1;

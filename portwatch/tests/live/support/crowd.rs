@@ -9,7 +9,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::Socket;
 
 use super::{
-    kernel_list,
+    environment, kernel_list,
     netns::Netns,
     server,
     socket::{self, Family},
@@ -18,41 +18,51 @@ use super::{
 
 /// Tuples of a crowd: `127.0.0.1` to as many peer addresses, `::1` to itself.
 const PEERS_V4: u8 = 49;
-/// Connections of a tuple, by what becomes of them.
-const TIME_WAIT: usize = 80;
-const FIN_WAIT2: usize = 40;
-const LIVE: usize = 280;
-
-/// Connections of a crowd.
-pub const SIZE: usize = (PEERS_V4 as usize + 1) * (TIME_WAIT + FIN_WAIT2 + LIVE);
-/// Connections of one tuple of it.
-pub const PER_TUPLE: usize = SIZE / (PEERS_V4 as usize + 1);
+const TUPLES: usize = PEERS_V4 as usize + 1;
+/// Connections of a tuple in tenths, by what becomes of them.
+const TIME_WAIT: usize = 2;
+const FIN_WAIT2: usize = 1;
+const LIVE: usize = 7;
 
 /// Connections in a namespace: live ones, and ones closed from the client's side.
 pub struct Crowd {
+    /// Connections of each tuple.
+    pub per_tuple: usize,
     _live: Vec<Socket>,
     // What it did not accept hangs on it, without a file descriptor.
     _listener: TcpListener,
 }
 
+/// Connections of each tuple of a crowd of 20,000, or of a smaller one where less was asked for.
+pub fn per_tuple() -> usize {
+    tenth() * (TIME_WAIT + FIN_WAIT2 + LIVE)
+}
+
+fn tenth() -> usize {
+    environment::scaled(40, 2)
+}
+
 impl Crowd {
     pub fn gather(netns: &Netns, port: u16) -> Self {
+        let tenth = tenth();
         allow_files(16_000);
         netns.sysctl("core/somaxconn", 65_535);
         let listener = server::listen_with(netns, port, 65_535);
         let v4 = (1..=PEERS_V4).map(|n| (Family::V4, SocketAddr::from(([127, 0, 0, n], port))));
         let v6 = (Family::V6, SocketAddr::new(Family::V6.loopback(), port));
         let peers: Vec<_> = v4.chain([v6]).collect();
-        let connect = |count: usize| {
+        let connect = |tenths: usize| {
             let each = peers
                 .iter()
-                .flat_map(|peer| std::iter::repeat_n(peer, count));
+                .flat_map(|peer| std::iter::repeat_n(peer, tenths * tenth));
             let connected = each.map(|(family, peer)| family.connect(*peer).expect("connect"));
             connected.collect::<Vec<_>>()
         };
         let live = netns.run(|| {
-            connect(TIME_WAIT).into_iter().for_each(socket::close);
-            for _ in 0..TIME_WAIT * peers.len() {
+            let closing = connect(TIME_WAIT);
+            let count = closing.len();
+            closing.into_iter().for_each(socket::close);
+            for _ in 0..count {
                 drop(listener.accept().expect("accept"));
             }
             connect(FIN_WAIT2).into_iter().for_each(socket::close);
@@ -65,12 +75,18 @@ impl Crowd {
             let ours = sockets.iter().filter(|socket| socket.peer.port() == port);
             let closed = [kernel_list::FIN_WAIT2, kernel_list::TIME_WAIT];
             let closed = ours.filter(|socket| closed.contains(&socket.state)).count();
-            (closed == (TIME_WAIT + FIN_WAIT2) * peers.len()).then_some(())
+            (closed == (TIME_WAIT + FIN_WAIT2) * tenth * TUPLES).then_some(())
         });
         Self {
+            per_tuple: per_tuple(),
             _live: live,
             _listener: listener,
         }
+    }
+
+    /// All connections.
+    pub fn size(&self) -> usize {
+        self.per_tuple * TUPLES
     }
 }
 

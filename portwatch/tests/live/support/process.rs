@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::wait;
+use super::{environment, wait};
 
 const BOUND: Duration = Duration::from_secs(60);
 
@@ -28,13 +28,20 @@ impl Finished {
     }
 }
 
-/// The program under test.
+/// The program under test; `watch` with the hook set that the environment asks for, unless the
+/// arguments choose one.
 pub fn portwatch(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_portwatch"));
     command
         .args(arguments)
         .env("NO_COLOR", "1")
         .env_remove("RUST_LOG");
+    if arguments.first() == Some(&"watch")
+        && !arguments.contains(&"--hooks")
+        && let Some(hooks) = environment::hooks()
+    {
+        command.args(["--hooks", hooks]);
+    }
     command
 }
 

@@ -33,12 +33,12 @@ pub struct Watcher {
 impl Watcher {
     /// Watches these namespaces only; returns when the tracer runs.
     pub fn start(netns: &[&Netns], arguments: &[&str]) -> Self {
-        let mut command = portwatch(&["watch", "--json", "--interval", "200ms"]);
+        let fixed = ["watch", "--json", "--interval", "200ms"];
+        let mut command = portwatch(&[&fixed, arguments].concat());
         for netns in netns {
             command.args(["--netns", &netns.selector()]);
         }
         let mut child = command
-            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
