@@ -2,6 +2,7 @@
 
 use std::{
     net::{SocketAddr, TcpListener},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -31,7 +32,11 @@ pub struct Crowd {
     _live: Vec<Socket>,
     // What it did not accept hangs on it, without a file descriptor.
     _listener: TcpListener,
+    _alone: MutexGuard<'static, ()>,
 }
+
+/// Two crowds of this process would have more files open than it may.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// Connections of each tuple of a crowd of 20,000, or of a smaller one where less was asked for.
 pub fn per_tuple() -> usize {
@@ -45,6 +50,7 @@ fn tenth() -> usize {
 impl Crowd {
     pub fn gather(netns: &Netns, port: u16) -> Self {
         let tenth = tenth();
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         allow_files(16_000);
         netns.sysctl("core/somaxconn", 65_535);
         let listener = server::listen_with(netns, port, 65_535);
@@ -81,6 +87,7 @@ impl Crowd {
             per_tuple: per_tuple(),
             _live: live,
             _listener: listener,
+            _alone: alone,
         }
     }
 
@@ -93,15 +100,14 @@ impl Crowd {
 /// How long the mini-sockets of a crowd stay at least.
 pub const STAYS: Duration = Duration::from_secs(50);
 
+/// Raises the limit of open files as far as it goes.
 fn allow_files(wanted: u64) {
     let limit = getrlimit(Resource::Nofile);
     let enough = |limit: Option<u64>| limit.is_none_or(|limit| limit >= wanted);
     assert!(enough(limit.maximum), "needs ulimit -Hn of {wanted}");
-    if !enough(limit.current) {
-        let raised = Rlimit {
-            current: Some(wanted),
-            ..limit
-        };
-        setrlimit(Resource::Nofile, raised).expect("raise the limit of open files");
-    }
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    setrlimit(Resource::Nofile, raised).expect("raise the limit of open files");
 }
