@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use rustix::io::Errno;
 use socket2::Socket;
 
-use super::place::{CLOSED_PORT, Connection, FULL_PORT, MOST_OPEN, PORTS, Place};
+use super::place::{Connection, MOST_OPEN, Place};
 use crate::support::{
     kernel_list::Tuple,
     socket::{Family, bind_address_no_port},
@@ -76,7 +76,8 @@ impl Place {
     }
 
     fn accept(&mut self, family: Family, client: Socket, peer: SocketAddr) {
-        let at = PORTS
+        let at = self
+            .ports()
             .iter()
             .position(|port| *port == peer.port())
             .expect("a listener");
@@ -90,7 +91,7 @@ impl Place {
 
     pub fn refused(&mut self) {
         let (family, _) = self.destination();
-        let peer = SocketAddr::new(family.loopback(), CLOSED_PORT);
+        let peer = SocketAddr::new(family.loopback(), self.closed_port());
         let again = self
             .rng
             .bool()
@@ -111,7 +112,7 @@ impl Place {
             return;
         }
         let (family, _) = self.destination();
-        let peer = SocketAddr::new(family.loopback(), FULL_PORT);
+        let peer = SocketAddr::new(family.loopback(), self.full_port());
         let socket = family.socket();
         socket.set_nonblocking(true).expect("O_NONBLOCK");
         assert_eq!(self.attempt(family, &socket, peer), Some(Errno::INPROGRESS));

@@ -17,9 +17,6 @@ use crate::support::{
     socket::Family,
 };
 
-pub const CLOSED_PORT: u16 = 7;
-pub const PORTS: [u16; 2] = [8080, 8081];
-pub const FULL_PORT: u16 = 8082;
 /// Open connections of a place: bounds file descriptors.
 pub const MOST_OPEN: usize = 400;
 
@@ -37,6 +34,8 @@ pub struct Place {
     /// Those whose search found nothing.
     pub exhausted: BTreeMap<Tuple, u64>,
 
+    /// First of the ports that clients go to.
+    first_port: u16,
     pub listeners: [TcpListener; 2],
     pub open: Vec<Connection>,
     /// Clients in SYN_SENT.
@@ -73,8 +72,9 @@ pub enum Passed {
 }
 
 impl Place {
-    pub fn new(netns: Netns, range: RangeInclusive<u16>, seed: u64) -> Self {
-        let listeners = PORTS.map(|port| {
+    /// Clients of the place go to four ports from `first_port` on.
+    pub fn new(netns: Netns, range: RangeInclusive<u16>, first_port: u16, seed: u64) -> Self {
+        let listeners = [first_port, first_port + 1].map(|port| {
             let listener = server::listen(&netns, port);
             let bound = Some(Duration::from_secs(20));
             SockRef::from(&listener)
@@ -82,7 +82,7 @@ impl Place {
                 .expect("SO_RCVTIMEO");
             listener
         });
-        let full = FullListener::start(&netns, FULL_PORT);
+        let full = FullListener::start(&netns, first_port + 2);
         Self {
             netns,
             range,
@@ -91,6 +91,7 @@ impl Place {
             operations: 0,
             attempts: BTreeMap::new(),
             exhausted: BTreeMap::new(),
+            first_port,
             listeners,
             open: Vec::new(),
             waiting: Vec::new(),
@@ -114,6 +115,32 @@ impl Place {
         self.netns.sysctl("ipv4/tcp_fin_timeout", 1);
         self.netns.sysctl("ipv4/tcp_syn_retries", 1);
         self.time_wait_chance = 2;
+    }
+
+    /// Lets few connections become TIME_WAIT at a time: the others' ports are free at once.
+    pub fn few_time_waits(&mut self) {
+        self.netns.sysctl("ipv4/tcp_max_tw_buckets", 20);
+        self.time_wait_chance = 40;
+    }
+
+    /// All four ports that clients go to.
+    pub fn all_ports(&self) -> RangeInclusive<u16> {
+        self.first_port..=self.first_port + 3
+    }
+
+    /// Ports that accept.
+    pub fn ports(&self) -> [u16; 2] {
+        [self.first_port, self.first_port + 1]
+    }
+
+    /// A port whose listener's queue is full.
+    pub fn full_port(&self) -> u16 {
+        self.first_port + 2
+    }
+
+    /// A port where nobody listens.
+    pub fn closed_port(&self) -> u16 {
+        self.first_port + 3
     }
 
     /// Does random things.
@@ -148,7 +175,7 @@ impl Place {
             5..8 => Family::V6,
             _ => Family::Mapped,
         };
-        let port = PORTS[usize::from(self.rng.u8(..10) == 0)];
+        let port = self.ports()[usize::from(self.rng.u8(..10) == 0)];
         let other = family != Family::V6 && self.rng.u8(..10) == 0;
         let ip = if other {
             [127, 0, 0, 2].into()

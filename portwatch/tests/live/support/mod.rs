@@ -10,6 +10,7 @@ pub mod hooks;
 pub mod kernel_list;
 pub mod marker;
 pub mod netns;
+pub mod netstat;
 pub mod process;
 pub mod sandbox;
 pub mod server;

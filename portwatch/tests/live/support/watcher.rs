@@ -84,8 +84,18 @@ impl Watcher {
     }
 
     /// Waits until the events so far satisfy `pick`.
-    pub fn wait_for<T>(&self, what: &str, mut pick: impl FnMut(&[Event]) -> Option<T>) -> T {
-        let deadline = Instant::now() + SOON;
+    pub fn wait_for<T>(&self, what: &str, pick: impl FnMut(&[Event]) -> Option<T>) -> T {
+        self.wait_within(SOON, what, pick)
+    }
+
+    /// As [`Self::wait_for`], with a bound of its own.
+    pub fn wait_within<T>(
+        &self,
+        bound: Duration,
+        what: &str,
+        mut pick: impl FnMut(&[Event]) -> Option<T>,
+    ) -> T {
+        let deadline = Instant::now() + bound;
         let mut events = self.lines.events.lock().expect("not poisoned");
         loop {
             if let Some(found) = pick(&events) {
@@ -100,7 +110,7 @@ impl Watcher {
                     .map(|e| e.0.to_string())
                     .collect();
                 drop(events);
-                panic!("waited {SOON:?} for {what}; last events, newest first: {tail:#?}");
+                panic!("waited {bound:?} for {what}; last events, newest first: {tail:#?}");
             }
             let step = left.min(Duration::from_millis(200));
             events = self
