@@ -10,6 +10,7 @@
 )]
 
 mod agreement;
+mod bad_fit;
 mod bad_use;
 mod causes;
 mod check;

@@ -76,5 +76,5 @@ fn doctor_finds_that_this_kernel_will_do() {
         assert!(text.stdout.contains(word), "{word} in {}", text.stdout);
     }
     assert_eq!(report["readiness"], "ready");
-    assert_eq!(hooks::usable().first().map(String::as_str), Some(best));
+    assert_eq!(hooks::usable().first(), Some(&best));
 }

@@ -119,13 +119,6 @@ fn nothing_stays_attached_or_pinned() {
         assert!(!objects.is_empty());
         assert!(objects.iter().all(|object| bpf_objects::exists(*object)));
         end(watcher);
-        // The kernel frees them after a grace period.
-        wait::until("the end of every BPF object", wait::SOON, || {
-            let left = objects
-                .iter()
-                .filter(|object| bpf_objects::exists(**object))
-                .count();
-            (left == 0).then_some(())
-        });
+        bpf_objects::wait_for_end(&objects);
     }
 }

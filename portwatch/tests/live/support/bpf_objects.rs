@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, fs, io};
 
+use super::wait;
+
 /// A kind of BPF object and its identifier, unique for the uptime of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Object {
@@ -10,13 +12,22 @@ pub struct Object {
     id: u32,
 }
 
-/// What the open files of a process refer to.
+/// What the open files of a process refer to; nothing once it is gone.
 pub fn held_by(pid: u32) -> BTreeSet<Object> {
-    let directory = fs::read_dir(format!("/proc/{pid}/fdinfo")).expect("fdinfo");
-    let texts = directory.filter_map(|entry| fs::read_to_string(entry.ok()?.path()).ok());
+    let directory = fs::read_dir(format!("/proc/{pid}/fdinfo"));
+    let entries = directory.into_iter().flatten();
+    let texts = entries.filter_map(|entry| fs::read_to_string(entry.ok()?.path()).ok());
     texts
         .flat_map(|text| text.lines().filter_map(object).collect::<Vec<_>>())
         .collect()
+}
+
+/// Waits until none of the objects is left: the kernel frees them after a grace period.
+pub fn wait_for_end(objects: &BTreeSet<Object>) {
+    wait::until("the end of every BPF object", wait::SOON, || {
+        let left = objects.iter().filter(|object| exists(**object)).count();
+        (left == 0).then_some(())
+    });
 }
 
 /// True while the object is loaded, attached or pinned by anybody.

@@ -16,23 +16,41 @@ pub fn doctor() -> Value {
     serde_json::from_str(&finished.stdout).expect("JSON")
 }
 
-/// Names of the hook sets that work here, best first.
-pub fn usable() -> &'static [String] {
-    static USABLE: LazyLock<Vec<String>> = LazyLock::new(|| {
+/// What `doctor` found of a hook set.
+pub struct HookSet {
+    pub name: String,
+    /// Why it does not work; none where it does.
+    pub reason: Option<String>,
+}
+
+/// Every hook set, best first.
+pub fn all() -> &'static [HookSet] {
+    static ALL: LazyLock<Vec<HookSet>> = LazyLock::new(|| {
         let report = doctor();
         let sets = report["hook_sets"].as_array().expect("hook_sets");
-        let usable = sets.iter().filter(|set| set["usable"] == true);
-        usable
-            .map(|set| set["name"].as_str().expect("a name").to_owned())
-            .collect()
+        sets.iter().map(hook_set).collect()
     });
-    &USABLE
+    &ALL
+}
+
+fn hook_set(report: &Value) -> HookSet {
+    let reason = report["reason"].as_str().map(str::to_owned);
+    assert_eq!(report["usable"], reason.is_none(), "{report}");
+    HookSet {
+        name: report["name"].as_str().expect("a name").to_owned(),
+        reason,
+    }
+}
+
+/// Names of the hook sets that work here, best first.
+pub fn usable() -> Vec<&'static str> {
+    let usable = all().iter().filter(|set| set.reason.is_none());
+    usable.map(|set| set.name.as_str()).collect()
 }
 
 /// The hook set that the tests' watchers have: the one asked for, or the best one.
 pub fn in_use() -> &'static str {
-    let best = || usable().first().expect("a hook set that works");
-    environment::hooks().unwrap_or_else(|| best())
+    environment::hooks().unwrap_or_else(|| usable()[0])
 }
 
 /// Whether the tests' watchers see each function's call, so that no sweep has anything to mend.

@@ -45,8 +45,25 @@ pub fn portwatch(arguments: &[&str]) -> Command {
     command
 }
 
+/// The program ended with `code`, said all of `words` on standard error and nothing elsewhere.
+pub fn refuses(finished: &Finished, code: i32, words: &[&str]) {
+    let Finished { stdout, stderr, .. } = finished;
+    assert_eq!(finished.code(), code, "{stderr}");
+    assert!(
+        words.iter().all(|word| stderr.contains(word)),
+        "{words:?} in {stderr}"
+    );
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    assert_eq!(stdout, "");
+}
+
 /// Runs a command to its end; kills it and panics if it takes too long.
 pub fn finish(command: &mut Command) -> Finished {
+    finish_while(command, |_| {})
+}
+
+/// As [`finish`], and calls `look` with the process's identifier every now and then.
+pub fn finish_while(command: &mut Command, mut look: impl FnMut(u32)) -> Finished {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -67,6 +84,7 @@ pub fn finish(command: &mut Command) -> Finished {
             child.wait().expect("wait for a child");
             panic!("{command:?} still ran after {BOUND:?}");
         }
+        look(child.id());
         thread::sleep(Duration::from_millis(5));
     };
     Finished {

@@ -1,14 +1,19 @@
 //! Surroundings in which the program cannot do its job.
 
 use std::{
+    ffi::CString,
     fs::File,
     io,
-    os::{fd::AsRawFd, unix::process::CommandExt},
+    os::{
+        fd::AsRawFd,
+        unix::{ffi::OsStrExt, process::CommandExt},
+    },
+    path::Path,
     process::Command,
 };
 
 use rustix::{
-    mount::{MountFlags, MountPropagationFlags, mount, mount_change},
+    mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_change},
     thread::UnshareFlags,
 };
 
@@ -32,22 +37,35 @@ pub fn as_nobody(arguments: &[&str]) -> Finished {
 
 /// Hides the kernel's type information from the program.
 pub fn without_btf(command: &mut Command) -> &mut Command {
-    let hide = || {
+    with_mount(command, || {
+        let none = MountFlags::empty();
+        mount(c"none", c"/sys/kernel/btf", c"tmpfs", none, None)
+    })
+}
+
+/// Shows the program the content of a file instead of the kernel's type information.
+pub fn with_btf<'a>(command: &'a mut Command, file: &Path) -> &'a mut Command {
+    let file = CString::new(file.as_os_str().as_bytes()).expect("a path");
+    with_mount(command, move || mount_bind(file.as_c_str(), BTF))
+}
+
+/// Where the kernel tells its own types.
+pub const BTF: &str = "/sys/kernel/btf/vmlinux";
+
+/// Mounts something in a mount namespace of the program's own.
+fn with_mount(
+    command: &mut Command,
+    mount: impl Fn() -> rustix::io::Result<()> + Send + Sync + 'static,
+) -> &mut Command {
+    let prepare = move || {
         // SAFETY: a new mount namespace is this process's own affair; it shares no files.
         unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNS) }?;
         let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
         mount_change(c"/", private)?;
-        mount(
-            c"none",
-            c"/sys/kernel/btf",
-            c"tmpfs",
-            MountFlags::empty(),
-            None,
-        )?;
-        Ok(())
+        Ok(mount()?)
     };
     // SAFETY: between fork and exec the closure only makes system calls.
-    unsafe { command.pre_exec(hide) }
+    unsafe { command.pre_exec(prepare) }
 }
 
 /// Makes the kernel refuse every `BPF_PROG_LOAD` with EPERM, whatever the privileges.
