@@ -5,16 +5,15 @@
 
 use super::boots::Tested;
 
-/// Hook set, program, and the largest count that any kernel may report: a quarter more than was
+/// Program, and the largest count that any kernel may report: a quarter more than was
 /// measured.
-const BUDGETS: [(&str, &str, u64); 0] = [];
+const BUDGETS: [(&str, u64); 0] = [];
 
-/// The budget of a program of a hook set.
+/// The budget of a program.
 #[must_use]
-pub fn of(hooks: &str, program: &str) -> Option<u64> {
-    let mut budgets = BUDGETS.iter();
-    let found = budgets.find(|(of_hooks, name, _)| *of_hooks == hooks && *name == program);
-    found.map(|&(_, _, budget)| budget)
+pub fn of(program: &str) -> Option<u64> {
+    let found = BUDGETS.iter().find(|(name, _)| *name == program);
+    found.map(|&(_, budget)| budget)
 }
 
 /// What is wrong with the counts of these guests' programs, a line each.
@@ -28,7 +27,7 @@ pub fn faults(tested: &[Tested]) -> Vec<String> {
                 "{} {}: {program}: {count} instructions",
                 one.kernel, one.hooks
             );
-            match of(one.hooks, &program) {
+            match of(&program) {
                 Some(budget) if count <= budget => {}
                 Some(budget) => faults.push(format!("{what}, {budget} allowed")),
                 None => faults.push(format!("{what}, and no budget for it")),

@@ -4,11 +4,11 @@ use anyhow::{Result, bail};
 
 use super::{boots::Tested, budget, verdict::Verdict};
 
-/// Prints the table of results, and what is wrong with the programs' sizes.
+/// Prints the table of results, and, where asked to, what is wrong with the programs' sizes.
 ///
 /// # Errors
 /// When something failed.
-pub fn show(tested: &[Tested]) -> Result<()> {
+pub fn show(tested: &[Tested], with_budget: bool) -> Result<()> {
     println!();
     for one in tested {
         let booted = one.outcome.booted.as_ref();
@@ -18,7 +18,11 @@ pub fn show(tested: &[Tested]) -> Result<()> {
         let (kernel, hooks, time) = (&one.kernel, one.hooks, one.time.as_secs_f64());
         println!("{kernel:6} {hooks:11} {time:6.1} s  {release:32} {verdict}");
     }
-    let faults = budget::faults(tested);
+    let faults = if with_budget {
+        budget::faults(tested)
+    } else {
+        Vec::new()
+    };
     for fault in &faults {
         println!("{fault}");
     }

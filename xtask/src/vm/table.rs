@@ -87,7 +87,7 @@ fn page(tested: &[Tested]) -> String {
                 let count = one.and_then(|one| one.outcome.instructions(hooks, program));
                 cells.push(count.map_or_else(|| "-".to_owned(), |count| count.to_string()));
             }
-            let budget = budget::of(hooks, program);
+            let budget = budget::of(program);
             cells.push(budget.map_or_else(|| "-".to_owned(), |budget| budget.to_string()));
             row(&mut page, &cells);
         }
