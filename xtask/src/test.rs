@@ -11,18 +11,22 @@ use anyhow::{Context as _, Result, bail};
 use crate::{
     build_ebpf, house,
     support::{packages, privilege, process, tally::Tally, workspace},
+    vm,
 };
 
 /// Checks everything: formatting, lints, tests, documentation, the committed BPF object.
 ///
 /// Installs what it needs from the system's packages and with cargo. The tests load BPF
 /// programs and make network namespaces of their own: where this is not run by root, sudo starts
-/// the compiled tests (and nothing else).
+/// the compiled tests (and nothing else). The last step boots other kernels: `cargo xtask vm`.
 #[derive(clap::Args)]
 pub struct Args {
     /// Only what needs neither root nor system packages: formatting, lints, unit tests, house rules
     #[arg(long)]
     quick: bool,
+    /// Leave out the virtual machines, which take the larger part of the time
+    #[arg(long)]
+    no_vm: bool,
 }
 
 pub fn run(args: Args) -> Result<()> {
@@ -62,6 +66,9 @@ pub fn run(args: Args) -> Result<()> {
             build_ebpf::lint()?;
             build_ebpf::check()
         });
+        if !args.no_vm {
+            steps.step("the kernels", || vm::run(vm::Args::default()));
+        }
     }
     steps.summary(&tally)
 }

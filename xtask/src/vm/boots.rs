@@ -59,6 +59,8 @@ pub struct Runner<'a> {
 }
 
 struct Running {
+    /// Place in the order in which results are shown.
+    number: usize,
     boot: Boot,
     guest: Guest,
     directory: PathBuf,
@@ -73,14 +75,14 @@ impl Runner<'_> {
     /// When a guest can't be started, or somebody interrupts.
     pub fn run(&self, boots: Vec<Boot>) -> Result<Vec<Tested>> {
         let alone = boots.len() == 1;
-        let mut waiting = VecDeque::from(boots);
+        let mut waiting = boots.into_iter().enumerate().collect::<VecDeque<_>>();
         let mut running: Vec<Running> = Vec::new();
-        let mut tested = Vec::new();
+        let mut tested: Vec<(usize, Tested)> = Vec::new();
         while !(waiting.is_empty() && running.is_empty()) {
             if running.len() < self.jobs
-                && let Some(boot) = waiting.pop_front()
+                && let Some((number, boot)) = waiting.pop_front()
             {
-                running.push(self.start(boot, alone)?);
+                running.push(self.start(number, boot, alone)?);
             }
             self.interrupt.check()?;
             let mut still = Vec::new();
@@ -91,15 +93,16 @@ impl Runner<'_> {
                 }
                 match end {
                     None => still.push(one),
-                    Some(end) => tested.push(one.judge(end)?),
+                    Some(end) => tested.push((one.number, one.judge(end)?)),
                 }
             }
             running = still;
         }
-        Ok(tested)
+        tested.sort_by_key(|(number, _)| *number);
+        Ok(tested.into_iter().map(|(_, tested)| tested).collect())
     }
 
-    fn start(&self, boot: Boot, alone: bool) -> Result<Running> {
+    fn start(&self, number: usize, boot: Boot, alone: bool) -> Result<Running> {
         let directory = qemu::directory(&self.directory, &boot.kernel.name, boot.hooks);
         let mut plan = self.plan.clone();
         plan.hooks = boot.hooks.to_owned();
@@ -116,6 +119,7 @@ impl Runner<'_> {
         let output = directory.join(OUTPUT);
         let follow = alone.then(|| Follow::open(&output)).transpose()?;
         Ok(Running {
+            number,
             boot,
             guest,
             directory,
@@ -140,7 +144,9 @@ impl Running {
             time.as_secs_f64()
         );
         if matches!(verdict, Verdict::Failed(_)) {
-            verdict::explain(&outcome, &self.directory);
+            verdict::explain(&outcome, &self.directory, self.follow.is_none());
+        } else {
+            qemu::tidy(&self.directory)?;
         }
         Ok(Tested {
             kernel: kernel.name,

@@ -2,6 +2,7 @@
 
 mod accelerator;
 mod boots;
+mod budget;
 mod follow;
 mod guest;
 mod kernels;
@@ -9,9 +10,14 @@ mod outcome;
 mod plan;
 mod qemu;
 mod summary;
+mod table;
 mod verdict;
 
-use std::{path::PathBuf, thread, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -29,14 +35,17 @@ use crate::support::{
 /// Every hook set, best first.
 const HOOK_SETS: [&str; 3] = ["fentry", "kprobe", "tracepoint"];
 /// Those that each kernel of the continuous integration has to offer.
-const EXPECTED: [&str; 1] = ["tracepoint"];
+const EXPECTED: [&str; 3] = ["fentry", "kprobe", "tracepoint"];
+
+/// Several times what a guest needs where nothing else keeps the machine busy.
+const DEADLINE: Duration = Duration::from_secs(20 * 60);
 
 /// Runs the tests on Debian's own kernels, in virtual machines.
 ///
 /// Each kernel is booted once for each hook set, with the compiled tests inside: the unit tests and
 /// the end to end tests, as they run here. Kernels are downloaded with apt and kept under
 /// target/vm, where each guest leaves its console and its tests' output too.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 pub struct Args {
     /// A line of kernels, 6.12 for one, of which the newest is taken; can be given more than once
     /// [default: those of the continuous integration]
@@ -57,9 +66,12 @@ pub struct Args {
     /// What guests execute on [default: KVM where it runs a guest]
     #[arg(long)]
     accelerator: Option<Accelerator>,
-    /// Longest that a guest may run, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 1200)]
-    deadline: u64,
+    /// Longest that a guest may run, in seconds [default: 1200]
+    #[arg(long, value_name = "SECONDS")]
+    deadline: Option<u64>,
+    /// Write what was found to docs/kernels.md
+    #[arg(long, conflicts_with_all = ["kernel", "image", "hooks", "tests"])]
+    write_table: bool,
     /// Which tests, and other arguments for the test programs
     #[arg(last = true)]
     tests: Vec<String>,
@@ -84,7 +96,7 @@ pub fn run(args: Args) -> Result<()> {
         contents: &contents,
         accelerator,
         plan: plan::of_tests(&programs, &args.tests),
-        limit: Duration::from_secs(args.deadline),
+        limit: args.deadline.map_or(DEADLINE, Duration::from_secs),
         jobs: match args.jobs {
             Some(jobs) => jobs.max(1),
             None => thread::available_parallelism()
@@ -94,10 +106,16 @@ pub fn run(args: Args) -> Result<()> {
         directory: directory.join("runs"),
         interrupt: &interrupt,
     };
-    summary::show(&runner.run(boots(&args, &kernels))?)
+    let tested = runner.run(boots(&args, &kernels))?;
+    if args.write_table {
+        table::write(workspace::root(), &tested)?;
+    }
+    // Somebody who looks at a few tests works on something: sizes can wait.
+    let with_budget = args.tests.is_empty();
+    summary::show(&tested, with_budget)
 }
 
-fn kernels(args: &Args, directory: &std::path::Path) -> Result<Vec<Kernel>> {
+fn kernels(args: &Args, directory: &Path) -> Result<Vec<Kernel>> {
     let mut kernels = Vec::new();
     for path in &args.image {
         kernels.push(kernels::image(path)?);

@@ -54,6 +54,40 @@ impl Outcome {
         Ok(outcome)
     }
 
+    /// The programs of a hook set, each with the instructions that the verifier walked, where the
+    /// kernel tells that.
+    #[must_use]
+    pub fn programs_of(&self, hooks: &str) -> Vec<(String, Option<u64>)> {
+        let mut programs = Vec::new();
+        let sets = self
+            .doctor
+            .as_ref()
+            .and_then(|doctor| doctor["hook_sets"].as_array());
+        let of_set = sets
+            .into_iter()
+            .flatten()
+            .filter(|set| set["name"] == hooks);
+        for program in of_set
+            .filter_map(|set| set["programs"].as_array())
+            .flatten()
+        {
+            let count = program["verified_insns"]
+                .as_u64()
+                .filter(|&count| count > 0);
+            if let Some(name) = program["name"].as_str() {
+                programs.push((name.to_owned(), count));
+            }
+        }
+        programs
+    }
+
+    /// The instructions that the verifier walked for a program of a hook set.
+    #[must_use]
+    pub fn instructions(&self, hooks: &str, program: &str) -> Option<u64> {
+        let mut programs = self.programs_of(hooks).into_iter();
+        programs.find(|(name, _)| name == program)?.1
+    }
+
     fn add(&mut self, line: &str) {
         let report = line.strip_prefix(MARK).map(serde_json::from_str);
         match report {

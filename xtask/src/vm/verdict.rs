@@ -31,9 +31,10 @@ impl Verdict {
     pub fn of(outcome: &Outcome, end: End, hooks: &str, expected: bool) -> Self {
         let Some(doctor) = &outcome.doctor else {
             return Self::Failed(match (end, &outcome.booted) {
-                (End::Off, _) => "the guest ended before its tests".to_owned(),
+                (End::Off, None) => "the guest did not boot".to_owned(),
+                (End::Off, Some(_)) => "the guest ended before its tests".to_owned(),
                 (End::Deadline, None) => "the guest did not boot in time".to_owned(),
-                (End::Deadline, Some(_)) => "the guest's tests did not start in time".to_owned(),
+                (End::Deadline, Some(_)) => "portwatch doctor did not end in time".to_owned(),
             });
         };
         match guest_init::usable(doctor, hooks) {
@@ -89,12 +90,14 @@ impl Program {
     }
 }
 
-/// Prints what helps to understand a failure: what the tests wrote, and the kernel's last words.
-pub fn explain(outcome: &Outcome, directory: &Path) {
+/// Prints what helps to understand a failure: what the tests wrote, unless it was seen already, and
+/// the kernel's last words.
+pub fn explain(outcome: &Outcome, directory: &Path, with_output: bool) {
     for complaint in &outcome.complaints {
         println!("    {complaint}");
     }
-    for program in outcome.programs.iter().filter(|program| !program.succeeded) {
+    let failed = outcome.programs.iter().filter(|program| !program.succeeded);
+    for program in failed.filter(|_| with_output) {
         println!("  -- {}", program.name);
         let telling = |line: &&String| !line.ends_with(" ... ok") && !line.is_empty();
         let lines: Vec<&String> = program.output.iter().filter(telling).collect();

@@ -133,7 +133,6 @@ impl<W: Write> Archive<W> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use std::path::Path;
 

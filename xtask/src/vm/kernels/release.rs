@@ -27,7 +27,8 @@ pub fn compare(left: &str, right: &str) -> Ordering {
 }
 
 fn numbers(text: &str) -> Vec<u64> {
-    let parts = text.split(|character: char| !character.is_ascii_digit());
+    let version = text.strip_suffix(FLAVOUR).unwrap_or(text);
+    let parts = version.split(|character: char| !character.is_ascii_digit());
     parts.filter_map(|part| part.parse().ok()).collect()
 }
 
