@@ -11,7 +11,7 @@ use crate::{kernel::sysctl::reserved_in_range, model::PortRange};
 /// Walks that a changing list may break before we give up.
 const ATTEMPTS: usize = 8;
 /// Pages that one walk may have: 131,072 namespaces.
-const PAGES: usize = 1024;
+const PAGES: usize = 4096;
 
 /// A namespace as the kernel's own structures tell it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

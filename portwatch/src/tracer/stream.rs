@@ -29,6 +29,10 @@ const LAST_TAKES: usize = 64;
 
 /// What a tracer tells.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most updates are events, which a box each would only slow"
+)]
 pub enum Update {
     /// Something happened.
     Event(Event),
