@@ -78,6 +78,9 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> Result<()> {
+    if cfg!(not(target_arch = "x86_64")) {
+        bail!("the virtual machines are x86-64 ones, and so have to be the tests that run inside");
+    }
     let interrupt = Interrupt::install()?;
     packages::ensure(&[QEMU, XZ])?;
     let directory = workspace::target().join("vm");
