@@ -3,7 +3,7 @@
 use core::ffi::c_void;
 
 use aya_ebpf::bindings::BPF_NOEXIST;
-use portwatch_common::{Census, Phase, Tracked};
+use portwatch_common::{Census, Phase, Tracked, TupleKey};
 
 use crate::{
     accounting::{enter, leave},
@@ -26,40 +26,66 @@ struct Connection {
     phase: Phase,
 }
 
-/// Looks at one socket of the list; none when it is no connection.
-#[inline(always)]
-fn connection(sk: *const c_void) -> Option<Connection> {
-    // SAFETY: the iterator passes a `struct sock_common`.
-    let state: u8 = unsafe { read(sk, offset!(sock_common_skc_state)) };
-    match i32::from(state) {
-        state::LISTEN | state::NEW_SYN_RECV | state::CLOSE => None,
-        state::TIME_WAIT => mini(sk as u64),
-        _ => {
-            // A socket in any other state is a full one.
-            let socket = Typed::new(sk)?;
-            Some(Connection {
-                located: socket.locate()?,
-                autobound: socket.autobound(),
-                local_port: socket.member(offset!(sock_common_skc_num))?,
-                state,
-                phase: Phase::Live,
-            })
+impl Connection {
+    /// One to be filled in place: older verifiers refuse to copy what was returned in part.
+    #[inline(always)]
+    const fn unknown() -> Self {
+        Self {
+            located: Located {
+                key: TupleKey {
+                    netns: 0,
+                    local: [0; 2],
+                    peer: [0; 2],
+                    bound_dev: 0,
+                    peer_port: 0,
+                    reserved: 0,
+                },
+                net: 0,
+            },
+            autobound: false,
+            local_port: 0,
+            state: 0,
+            phase: Phase::Live,
+        }
+    }
+
+    /// Looks at one socket of the list; none when it is no connection.
+    #[inline(always)]
+    fn look(&mut self, sk: *const c_void) -> Option<&Self> {
+        // SAFETY: the iterator passes a `struct sock_common`.
+        let state: u8 = unsafe { read(sk, offset!(sock_common_skc_state)) };
+        match i32::from(state) {
+            state::LISTEN | state::NEW_SYN_RECV | state::CLOSE => None,
+            state::TIME_WAIT => mini(sk as u64, self).then_some(self),
+            _ => {
+                // A socket in any other state is a full one.
+                let socket = Typed::new(sk)?;
+                self.located = socket.locate()?;
+                self.autobound = socket.autobound();
+                self.local_port = socket.member(offset!(sock_common_skc_num))?;
+                self.state = state;
+                Some(self)
+            }
         }
     }
 }
 
-/// A mini-socket. Not inlined: its copy takes much of the stack, for this moment only.
+/// Looks at a mini-socket. Not inlined: its copy takes much of the stack, for this moment only.
 #[inline(never)]
-fn mini(address: u64) -> Option<Connection> {
+fn mini(address: u64, found: &mut Connection) -> bool {
     let mut copy = TimeWait::at(address);
-    let mini = copy.read()?;
-    Some(Connection {
-        located: mini.locate()?,
-        autobound: mini.autobound(),
-        local_port: mini.local_port(),
-        state: mini.substate(),
-        phase: Phase::TimeWait,
-    })
+    let Some(mini) = copy.read() else {
+        return false;
+    };
+    let Some(located) = mini.locate() else {
+        return false;
+    };
+    found.located = located;
+    found.autobound = mini.autobound();
+    found.local_port = mini.local_port();
+    found.state = mini.substate();
+    found.phase = Phase::TimeWait;
+    true
 }
 
 /// For the set: marks a socket that is there, puts in one that is not.
@@ -72,11 +98,12 @@ pub fn track(sk: *const c_void) {
         return;
     };
     let socket = sk as u64;
-    let connection = connection(sk);
+    let mut connection = Connection::unknown();
+    let connection = connection.look(sk);
     if let Some(tracked) = SOCKETS.get_ptr_mut(&socket) {
         // SAFETY: in place. A full socket is locked while the iterator shows it, so that nothing
         // else writes its entry; a mini-socket's entry does not change.
-        if unsafe { still_is(&mut *tracked, connection.as_ref()) } {
+        if unsafe { still_is(&mut *tracked, connection) } {
             // SAFETY: as above.
             unsafe { (*tracked).generation = control.generation };
             count!(walk_seen);
@@ -137,7 +164,11 @@ pub fn count(sk: *const c_void) {
     if sk.is_null() {
         return;
     }
-    let Some(connection) = connection(sk).filter(|connection| connection.autobound) else {
+    let mut connection = Connection::unknown();
+    let Some(connection) = connection
+        .look(sk)
+        .filter(|connection| connection.autobound)
+    else {
         return;
     };
     let key = &connection.located.key;

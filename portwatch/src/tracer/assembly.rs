@@ -12,6 +12,7 @@ use aya::{
 
 use super::{
     Options, TracerError,
+    attachment::descriptor,
     directory::Directory,
     keeper::{Shared, Work},
     machine::Machine,
@@ -95,6 +96,9 @@ fn shared(object: &mut Object, options: &Options) -> Result<Shared, TracerError>
 fn descriptors(plan: &Plan, object: &mut Object) -> Result<Descriptors, TracerError> {
     plan.attachments
         .iter()
-        .map(|attachment| Ok((attachment.program, attachment.fd(object)?)))
+        .map(|attachment| {
+            let name = attachment.program;
+            Ok((name, descriptor(object, name)?))
+        })
         .collect()
 }

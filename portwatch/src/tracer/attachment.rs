@@ -105,23 +105,25 @@ impl Attachment {
         };
         attached.map_err(|error| TracerError::from_aya(&format!("attaching {name}"), &error))
     }
+}
 
-    /// A descriptor of the loaded program.
-    ///
-    /// # Errors
-    /// When it is not loaded, or the process has no descriptor left.
-    pub fn fd(&self, object: &mut Object) -> Result<OwnedFd, TracerError> {
-        let what = format!("program {}", self.program);
-        let fd: Result<&ProgramFd, ProgramError> = match object.any_program(self.program)? {
-            Program::BtfTracePoint(program) => program.fd(),
-            Program::FEntry(program) => program.fd(),
-            Program::FExit(program) => program.fd(),
-            Program::KProbe(program) => program.fd(),
-            _ => Err(ProgramError::NotLoaded),
-        };
-        fd.map_err(|error| TracerError::from_aya(&what, &error))?
-            .as_fd()
-            .try_clone_to_owned()
-            .map_err(|error| TracerError::from_io(&what, &error))
-    }
+/// A descriptor of a loaded program, whatever its type.
+///
+/// # Errors
+/// When it is not loaded, or the process has no descriptor left.
+pub(super) fn descriptor(object: &mut Object, name: &str) -> Result<OwnedFd, TracerError> {
+    let what = format!("program {name}");
+    let fd: Result<&ProgramFd, ProgramError> = match object.any_program(name)? {
+        Program::BtfTracePoint(program) => program.fd(),
+        Program::FEntry(program) => program.fd(),
+        Program::FExit(program) => program.fd(),
+        Program::KProbe(program) => program.fd(),
+        Program::Iter(program) => program.fd(),
+        Program::RawTracePoint(program) => program.fd(),
+        _ => Err(ProgramError::NotLoaded),
+    };
+    fd.map_err(|error| TracerError::from_aya(&what, &error))?
+        .as_fd()
+        .try_clone_to_owned()
+        .map_err(|error| TracerError::from_io(&what, &error))
 }

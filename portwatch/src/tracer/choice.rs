@@ -2,9 +2,10 @@
 
 use super::{
     HookSet, Options, TracerError,
-    assembly::{Assembly, Descriptors},
+    assembly::Assembly,
+    attachment::descriptor,
     machine::Machine,
-    plan::Plan,
+    plan::{ON_DEMAND, Plan, WALK},
     programs::counters,
 };
 use crate::kernel::host::{Capabilities, Capability};
@@ -32,9 +33,9 @@ pub fn candidates(options: &Options) -> Result<Vec<Candidate>, TracerError> {
         ..options.clone()
     };
     let tried = HookSet::ALL.map(|hooks| match assemble(hooks, &options, &machine) {
-        Ok(assembly) => Candidate {
+        Ok(mut assembly) => Candidate {
             hooks,
-            programs: verified(&assembly.programs),
+            programs: verified(&mut assembly),
             outcome: Ok(assembly.plan.blind_spots),
         },
         Err(error) => Candidate {
@@ -46,11 +47,18 @@ pub fn candidates(options: &Options) -> Result<Vec<Candidate>, TracerError> {
     Ok(tried.into())
 }
 
-fn verified(programs: &Descriptors) -> Vec<(&'static str, Option<u64>)> {
-    let instructions = |fd| Some(counters(fd).verified_insns).filter(|count| *count != 0);
-    programs
-        .iter()
-        .map(|(name, fd)| (*name, instructions(fd)))
+/// Of the attached programs, and of those that every hook set needs beside them.
+fn verified(assembly: &mut Assembly) -> Vec<(&'static str, Option<u64>)> {
+    let attached = assembly.plan.attachments.iter().map(|it| it.program);
+    let names: Vec<&str> = attached.chain([WALK]).chain(ON_DEMAND).collect();
+    let object = &mut assembly.work.object;
+    let mut instructions = |name| {
+        let fd = descriptor(object, name).ok()?;
+        Some(counters(fd).verified_insns).filter(|count| *count != 0)
+    };
+    names
+        .into_iter()
+        .map(|name| (name, instructions(name)))
         .collect()
 }
 

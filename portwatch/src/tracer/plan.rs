@@ -27,6 +27,12 @@ pub(super) const STATE_AGAIN: &str = "inet_sock_set_state_again";
 /// The program that no count depends on.
 pub(super) const SYS_EXIT: &str = "sys_exit";
 
+/// The program that walks over the sockets.
+pub(super) const WALK: &str = "walk_track";
+/// The programs that are run on demand.
+pub(super) const ON_DEMAND: [&str; 4] =
+    ["netns_list", "netns_reserved", "free_slots", "sweep_drop"];
+
 /// What a run attaches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Plan {
@@ -184,8 +190,8 @@ impl Plan {
         for attachment in &self.attachments {
             attachment.load(object, machine)?;
         }
-        load_walk(object, machine, "walk_track")?;
-        for name in ["netns_list", "netns_reserved", "free_slots", "sweep_drop"] {
+        load_walk(object, machine, WALK)?;
+        for name in ON_DEMAND {
             object.load_on_demand(name)?;
         }
         Ok(())

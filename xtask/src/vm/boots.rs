@@ -24,6 +24,25 @@ pub struct Boot {
     pub hooks: &'static str,
     /// Whether the kernel has to offer it.
     pub expected: bool,
+    /// Whether the kernel is booted with another hook set before.
+    pub repeated: bool,
+}
+
+/// Tests that attach no hooks: of those, one run a kernel is enough.
+const WITHOUT_HOOKS: &[&str] = &[
+    "agreement::",
+    "check::",
+    "fixture::",
+    "quiet::doctor_finds_that_this_kernel_will_do",
+];
+
+fn leave_out(plan: &mut Plan, tests: &[&str]) {
+    for test in &mut plan.tests {
+        for name in tests {
+            test.arguments
+                .extend(["--skip".to_owned(), (*name).to_owned()]);
+        }
+    }
 }
 
 /// What came out of it.
@@ -108,6 +127,9 @@ impl Runner<'_> {
         plan.hooks = boot.hooks.to_owned();
         let hooks = ("PORTWATCH_HOOKS".to_owned(), boot.hooks.to_owned());
         plan.environment.extend([hooks]);
+        if boot.repeated {
+            leave_out(&mut plan, WITHOUT_HOOKS);
+        }
         let guest = Guest::start(
             &boot.kernel,
             self.contents,
@@ -136,6 +158,7 @@ impl Running {
             kernel,
             hooks,
             expected,
+            repeated: _,
         } = self.boot;
         let verdict = Verdict::of(&outcome, end, hooks, expected);
         println!(

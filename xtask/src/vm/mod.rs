@@ -141,6 +141,7 @@ fn kernels(args: &Args, directory: &Path) -> Result<Vec<Kernel>> {
 fn boots(args: &Args, kernels: &[Kernel]) -> Vec<Boot> {
     let mut boots = Vec::new();
     for kernel in kernels {
+        let mut repeated = false;
         for hooks in HOOK_SETS {
             let wanted = args.hooks.is_empty() || args.hooks.iter().any(|name| name == hooks);
             if wanted {
@@ -149,7 +150,9 @@ fn boots(args: &Args, kernels: &[Kernel]) -> Vec<Boot> {
                     kernel: kernel.clone(),
                     hooks,
                     expected: named && EXPECTED.contains(&hooks),
+                    repeated,
                 });
+                repeated = true;
             }
         }
     }

@@ -34,6 +34,7 @@ fn every_field_is_filled() {
     let optional = Offsets {
         sock_common_skc_daddr: 1,
         sock_sk_userlocks: 1,
+        net_net_cookie: 1,
         inet_timewait_sock_tw_connect_bind: 1,
         inet_timewait_sock_tw_connect_bind_bit: 1,
         net_ip_local_ports_range_is_array: 1,

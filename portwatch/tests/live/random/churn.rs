@@ -80,7 +80,7 @@ fn expire(watcher: &Watcher, places: &[Place]) -> u32 {
         let counts = places.iter().flat_map(|p| tick.counts(&p.netns));
         counts.map(|(_, count)| count.time_wait).sum()
     };
-    let equal = || ticks::wait_until_equal(watcher, &each(places), at_rest());
+    let equal = || ticks::wait_until_equal(watcher, &each(places), at_rest(watcher));
     let left = in_time_wait(&equal());
     assert!(left > 0);
     wait::until("the end of every TIME_WAIT", TIME_WAIT_ENDS, || {

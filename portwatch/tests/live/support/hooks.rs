@@ -52,8 +52,3 @@ pub fn usable() -> Vec<&'static str> {
 pub fn in_use() -> &'static str {
     environment::hooks().unwrap_or_else(|| usable()[0])
 }
-
-/// Whether the tests' watchers see each function's call, so that no sweep has anything to mend.
-pub fn are_exact() -> bool {
-    in_use() != "tracepoint"
-}

@@ -6,6 +6,7 @@ pub mod check;
 pub mod crowd;
 pub mod environment;
 pub mod event;
+pub mod forked;
 pub mod hooks;
 pub mod kernel_list;
 pub mod marker;

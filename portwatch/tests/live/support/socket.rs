@@ -3,7 +3,7 @@
 use std::{
     io,
     net::{IpAddr, SocketAddr},
-    os::fd::AsRawFd,
+    os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd},
     time::Duration,
 };
 
@@ -108,7 +108,12 @@ pub fn reset(socket: Socket) {
 
 /// Lets connect(2) choose the port later, though the address is bound now.
 pub fn bind_address_no_port(socket: &Socket, address: &SockAddr) -> io::Result<()> {
-    set_option(socket, libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT, 1)?;
+    set_option(
+        socket.as_raw_fd(),
+        libc::SOL_IP,
+        libc::IP_BIND_ADDRESS_NO_PORT,
+        1,
+    )?;
     socket.bind(address)
 }
 
@@ -117,18 +122,62 @@ pub fn send_fast_open(socket: &Socket, peer: &SockAddr) -> io::Result<usize> {
     socket.send_to_with_flags(b"x", peer, libc::MSG_FASTOPEN)
 }
 
-fn set_option(socket: &Socket, level: i32, name: i32, value: libc::c_int) -> io::Result<()> {
+/// A connect(2) on a fresh socket, prepared so far that system calls alone are left to do.
+pub struct Attempt {
+    domain: libc::c_int,
+    local: Option<SockAddr>,
+    peer: SockAddr,
+}
+
+impl Attempt {
+    /// From an address bound first, if any is given.
+    pub fn new(family: Family, local: Option<SocketAddr>, peer: SocketAddr) -> Self {
+        Self {
+            domain: match family {
+                Family::V4 => libc::AF_INET,
+                Family::V6 | Family::Mapped => libc::AF_INET6,
+            },
+            local: local.map(|local| family.name(local)),
+            peer: family.name(peer),
+        }
+    }
+
+    /// Makes the attempt; a connected socket stays open. Returns the error number, 0 for none.
+    pub fn make(&self) -> i32 {
+        let result = self.try_make();
+        result
+            .err()
+            .and_then(|error| error.raw_os_error())
+            .unwrap_or(0)
+    }
+
+    fn try_make(&self) -> io::Result<()> {
+        let done = |result| match result {
+            -1 => Err(io::Error::last_os_error()),
+            result => Ok(result),
+        };
+        // SAFETY: takes numbers only.
+        let socket = done(unsafe { libc::socket(self.domain, libc::SOCK_STREAM, 0) })?;
+        // SAFETY: the descriptor was just opened and nobody else knows it.
+        let socket = unsafe { OwnedFd::from_raw_fd(socket) };
+        let descriptor = socket.as_raw_fd();
+        if let Some(local) = &self.local {
+            set_option(descriptor, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)?;
+            // SAFETY: the address lives through the call and is as long as it says.
+            done(unsafe { libc::bind(descriptor, local.as_ptr().cast(), local.len()) })?;
+        }
+        // SAFETY: as above.
+        done(unsafe { libc::connect(descriptor, self.peer.as_ptr().cast(), self.peer.len()) })?;
+        let _ = socket.into_raw_fd();
+        Ok(())
+    }
+}
+
+fn set_option(socket: RawFd, level: i32, name: i32, value: libc::c_int) -> io::Result<()> {
     let length = libc::socklen_t::try_from(size_of_val(&value)).expect("small");
     // SAFETY: the value lives through the call and is `length` bytes long.
-    let result = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            level,
-            name,
-            (&raw const value).cast(),
-            length,
-        )
-    };
+    let result =
+        unsafe { libc::setsockopt(socket, level, name, (&raw const value).cast(), length) };
     if result == 0 {
         Ok(())
     } else {
