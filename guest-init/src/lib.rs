@@ -45,8 +45,6 @@ pub enum Report {
     Booted {
         /// Kernel release.
         release: String,
-        /// Seconds since the kernel started, by the guest's clock.
-        uptime: f64,
     },
     /// `portwatch doctor --json`.
     Doctor(serde_json::Value),
@@ -60,8 +58,6 @@ pub enum Report {
         name: String,
         /// Its exit code; none where a signal ended it.
         code: Option<i32>,
-        /// Seconds since the kernel started, by the guest's clock.
-        uptime: f64,
     },
     /// Nothing is left to do; the guest switches itself off.
     Done {

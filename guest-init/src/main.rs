@@ -32,8 +32,7 @@ fn start() -> Result<Serial> {
 
 fn work(serial: &Serial) -> Result<()> {
     let release = machine::read("/proc/sys/kernel/osrelease")?;
-    let uptime = machine::uptime()?;
-    serial.tell(&Report::Booted { release, uptime });
+    serial.tell(&Report::Booted { release });
     let plan = fs::read(PLAN).with_context(|| format!("reading {PLAN}"))?;
     let plan: Plan = serde_json::from_slice(&plan).with_context(|| format!("parsing {PLAN}"))?;
     for module in &plan.modules {
@@ -68,8 +67,8 @@ fn run(plan: &Plan, serial: &Serial) -> Result<()> {
             .stdout(port()?)
             .stderr(port()?);
         let code = processes::exit_code(&mut command)?;
-        let (name, uptime) = (test.name.clone(), machine::uptime()?);
-        serial.tell(&Report::Ended { name, code, uptime });
+        let name = test.name.clone();
+        serial.tell(&Report::Ended { name, code });
     }
     Ok(())
 }

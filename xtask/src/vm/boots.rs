@@ -24,8 +24,8 @@ pub struct Boot {
     pub hooks: &'static str,
     /// Whether the kernel has to offer it.
     pub expected: bool,
-    /// Whether the kernel is booted with another hook set before.
-    pub repeated: bool,
+    /// Whether the tests that attach no hooks run here too.
+    pub with_all: bool,
 }
 
 /// Tests that attach no hooks: of those, one run a kernel is enough.
@@ -127,7 +127,7 @@ impl Runner<'_> {
         plan.hooks = boot.hooks.to_owned();
         let hooks = ("PORTWATCH_HOOKS".to_owned(), boot.hooks.to_owned());
         plan.environment.extend([hooks]);
-        if boot.repeated {
+        if !boot.with_all {
             leave_out(&mut plan, WITHOUT_HOOKS);
         }
         let guest = Guest::start(
@@ -158,7 +158,7 @@ impl Running {
             kernel,
             hooks,
             expected,
-            repeated: _,
+            with_all: _,
         } = self.boot;
         let verdict = Verdict::of(&outcome, end, hooks, expected);
         println!(

@@ -78,6 +78,9 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> Result<()> {
+    if cfg!(not(target_arch = "x86_64")) {
+        bail!("the virtual machines are x86-64 ones, and so have to be the tests that run inside");
+    }
     let interrupt = Interrupt::install()?;
     packages::ensure(&[QEMU, XZ])?;
     let directory = workspace::target().join("vm");
@@ -136,21 +139,19 @@ fn kernels(args: &Args, directory: &Path) -> Result<Vec<Kernel>> {
 }
 
 fn boots(args: &Args, kernels: &[Kernel]) -> Vec<Boot> {
+    let wanted = |hooks: &&str| args.hooks.is_empty() || args.hooks.iter().any(|set| set == hooks);
+    let sets: Vec<&'static str> = HOOK_SETS.into_iter().filter(wanted).collect();
     let mut boots = Vec::new();
     for kernel in kernels {
-        let mut repeated = false;
-        for hooks in HOOK_SETS {
-            let wanted = args.hooks.is_empty() || args.hooks.iter().any(|name| name == hooks);
-            if wanted {
-                let named = kernels::CI.contains(&&kernel.name[..]);
-                boots.push(Boot {
-                    kernel: kernel.clone(),
-                    hooks,
-                    expected: named && EXPECTED.contains(&hooks),
-                    repeated,
-                });
-                repeated = true;
-            }
+        let in_ci = kernels::CI.contains(&&kernel.name[..]);
+        for &hooks in &sets {
+            boots.push(Boot {
+                kernel: kernel.clone(),
+                hooks,
+                expected: in_ci && EXPECTED.contains(&hooks),
+                // The last one is what a kernel can use that can't use the others.
+                with_all: sets.last() == Some(&hooks) || !args.tests.is_empty(),
+            });
         }
     }
     boots

@@ -12,8 +12,8 @@ use crate::support::tally::Tally;
 /// A guest's reports, and its tests' output.
 #[derive(Default)]
 pub struct Outcome {
-    /// Kernel release, and seconds from the kernel's start to the first process by the guest's clock.
-    pub booted: Option<(String, f64)>,
+    /// Kernel release; none where the guest did not boot.
+    pub release: Option<String>,
     /// `portwatch doctor --json`.
     pub doctor: Option<Value>,
     /// What went wrong beside the tests.
@@ -105,7 +105,7 @@ impl Outcome {
 
     fn note(&mut self, report: Report) {
         match report {
-            Report::Booted { release, uptime } => self.booted = Some((release, uptime)),
+            Report::Booted { release } => self.release = Some(release),
             Report::Doctor(doctor) => self.doctor = Some(doctor),
             Report::Complaint(complaint) | Report::Failed(complaint) => {
                 self.complaints.push(complaint);

@@ -1,7 +1,7 @@
 //! One guest, from its start to its end.
 
 use std::{
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
@@ -44,6 +44,8 @@ pub struct Guest {
     process: Guarded,
     started: Instant,
     limit: Duration,
+    /// Held as long as the files are this guest's.
+    _lock: File,
 }
 
 impl Guest {
@@ -62,10 +64,11 @@ impl Guest {
     ) -> Result<Self> {
         fs::create_dir_all(directory)
             .with_context(|| format!("creating {}", directory.display()))?;
+        let lock = lock(directory)?;
         let file = |name: &str| directory.join(name);
         let initramfs = file(INITRAMFS);
         contents.write(&initramfs, &kernel.modules, plan)?;
-        let log = fs::File::create(file(QEMU_LOG)).context("creating QEMU's log")?;
+        let log = File::create(file(QEMU_LOG)).context("creating QEMU's log")?;
         let serial = |name: &str| format!("file:{}", file(name).display());
         let mut command = Command::new(QEMU.name());
         command
@@ -88,6 +91,7 @@ impl Guest {
             process: Guarded::spawn(&mut command)?,
             started: Instant::now(),
             limit,
+            _lock: lock,
         })
     }
 
@@ -112,6 +116,14 @@ impl Guest {
     pub fn age(&self) -> Duration {
         self.started.elapsed()
     }
+}
+
+/// Two guests must not write the same files.
+fn lock(directory: &Path) -> Result<File> {
+    let lock = File::create(directory.join("lock")).context("creating a guest's lock")?;
+    lock.try_lock()
+        .with_context(|| format!("a guest of another run uses {}", directory.display()))?;
+    Ok(lock)
 }
 
 fn processor(accelerator: Accelerator) -> Vec<&'static str> {

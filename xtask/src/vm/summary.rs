@@ -11,8 +11,7 @@ use super::{boots::Tested, budget, verdict::Verdict};
 pub fn show(tested: &[Tested], with_budget: bool) -> Result<()> {
     println!();
     for one in tested {
-        let booted = one.outcome.booted.as_ref();
-        let release = booted.map_or("-", |(release, _)| release);
+        let release = one.outcome.release.as_deref().unwrap_or("-");
         let verdict = one.verdict.to_string();
         let verdict = verdict.lines().next().unwrap_or_default();
         let (kernel, hooks, time) = (&one.kernel, one.hooks, one.time.as_secs_f64());

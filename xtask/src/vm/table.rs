@@ -52,11 +52,11 @@ fn page(tested: &[Tested]) -> String {
     row(&mut page, ["---"; 2 + HOOK_SETS.len()]);
     for &kernel in &kernels {
         let all = HOOK_SETS.map(|hooks| find(kernel, hooks));
-        let booted = all
+        let release = all
             .iter()
             .flatten()
-            .find_map(|one| one.outcome.booted.as_ref());
-        let release = booted.map_or("-", |(release, _)| release);
+            .find_map(|one| one.outcome.release.as_deref());
+        let release = release.unwrap_or("-");
         let mut cells = vec![kernel.to_owned(), release.to_owned()];
         cells.extend(all.map(|one| one.map_or_else(|| "-".to_owned(), |one| cell(&one.verdict))));
         row(&mut page, &cells);
@@ -131,7 +131,7 @@ mod tests {
             hooks,
             verdict,
             outcome: Outcome {
-                booted: Some((format!("{kernel}.1"), 2.0)),
+                release: Some(format!("{kernel}.1")),
                 doctor: Some(json!({ "hook_sets": sets })),
                 ..Outcome::default()
             },

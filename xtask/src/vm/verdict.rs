@@ -30,7 +30,7 @@ impl Verdict {
     #[must_use]
     pub fn of(outcome: &Outcome, end: End, hooks: &str, expected: bool) -> Self {
         let Some(doctor) = &outcome.doctor else {
-            return Self::Failed(match (end, &outcome.booted) {
+            return Self::Failed(match (end, &outcome.release) {
                 (End::Off, None) => "the guest did not boot".to_owned(),
                 (End::Off, Some(_)) => "the guest ended before its tests".to_owned(),
                 (End::Deadline, None) => "the guest did not boot in time".to_owned(),

@@ -59,7 +59,6 @@ impl Apt {
             "-oDir::Cache::srcpkgcache=srcpkgcache.bin",
             "-oAcquire::Languages=none",
             "-oAcquire::Retries=2",
-            "-oDebug::NoLocking=true",
         ]);
         if privilege::is_root() {
             // The user that apt becomes for downloads can't reach every target directory.
