@@ -37,7 +37,7 @@ pub struct Args {
     /// Connections of each round of the connect/close loop [default: 50000; 4000 in a guest]
     #[arg(long)]
     connections: Option<u32>,
-    /// Rounds that a median is taken of [default: 5; 3 in a guest]
+    /// Rounds that a median is taken of; in a guest the best of [default: 5; 3 in a guest]
     #[arg(long)]
     rounds: Option<u32>,
     /// Measure the hook sets beside each other and beside bpftrace and bcc's tools in a virtual

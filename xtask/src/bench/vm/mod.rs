@@ -88,7 +88,8 @@ fn head(look: &Look, laboratory: &Laboratory<'_>, connections: u32, rounds: u32)
         "under KVM: compare columns, not with another machine's figures"
     };
     format!(
-        "Kernel {} in a guest, {how}. Medians of {rounds} rounds of {connections} connections.",
+        "Kernel {} in a guest, {how}. Best of {rounds} rounds of {connections} \
+         connections; how far the last column's rate is from 1 is how exact the others are.",
         look.release
     )
 }
