@@ -31,6 +31,8 @@ enum Command {
     Bench(bench::Args),
     #[command(hide = true)]
     Hold(bench::sockets::HoldArgs),
+    #[command(hide = true)]
+    Measure(bench::vm::inside::Args),
     BuildEbpf(build_ebpf::Args),
 }
 
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Hold(args) => bench::sockets::hold(args),
+        Command::Measure(args) => bench::vm::inside::measure(args),
         Command::BuildEbpf(args) => build_ebpf::run(args),
     };
     match result {

@@ -112,6 +112,21 @@ impl Tracer {
         Ok(tracer)
     }
 
+    /// Starts a program that says nothing of use; what it prints goes nowhere.
+    ///
+    /// # Errors
+    /// When it can't be started.
+    pub fn silent(command: &mut Command) -> Result<Self> {
+        let begin = Instant::now();
+        let process = Guarded::spawn(command.stdin(Stdio::null()).stdout(Stdio::null()))?;
+        let (_, lines) = channel();
+        Ok(Self {
+            process,
+            lines,
+            startup: begin.elapsed(),
+        })
+    }
+
     fn spawn(command: &mut Command) -> Result<Self> {
         let begin = Instant::now();
         command.stdin(Stdio::null()).stdout(Stdio::piped());

@@ -27,6 +27,10 @@ pub const SETPRIV: Program = Program::new("setpriv", "util-linux");
 pub const QEMU: Program = Program::new("qemu-system-x86_64", "qemu-system-x86");
 /// Traces by script; portwatch's peer in the benchmarks.
 pub const BPFTRACE: Program = Program::new("bpftrace", "bpftrace");
+/// bcc's compiled tool that prints each connect(2); another peer.
+pub const TCPCONNECT: Program = Program::new("tcpconnect", "libbpf-tools");
+/// bcc's compiled tool that prints each change of a TCP socket's state; another peer.
+pub const TCPSTATES: Program = Program::new("tcpstates", "libbpf-tools");
 /// Tells what the kernel has loaded.
 pub const BPFTOOL: Program = Program::new("bpftool", "bpftool");
 /// Unpacks the standard library's sources, where they come as an archive.

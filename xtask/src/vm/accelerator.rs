@@ -22,9 +22,21 @@ pub enum Accelerator {
     Kvm,
     /// By QEMU, ten times slower, but with a clock that skips over waits.
     Tcg,
+    /// By QEMU, with the real clock: for measuring.
+    #[value(skip)]
+    TcgInRealTime,
 }
 
 impl Accelerator {
+    /// The same, with a clock that runs evenly.
+    #[must_use]
+    pub fn in_real_time(self) -> Self {
+        match self {
+            Self::Tcg => Self::TcgInRealTime,
+            other => other,
+        }
+    }
+
     /// KVM where it works. A machine may have the device and still not run a guest, so one is
     /// booted; the answer holds until the machine starts again, and is kept in `directory`.
     ///

@@ -6,6 +6,7 @@ mod budget;
 mod follow;
 mod guest;
 mod kernels;
+pub mod measure;
 mod outcome;
 mod plan;
 mod qemu;
@@ -33,7 +34,7 @@ use crate::support::{
 };
 
 /// Every hook set, best first.
-const HOOK_SETS: [&str; 3] = ["fentry", "kprobe", "tracepoint"];
+pub const HOOK_SETS: [&str; 3] = ["fentry", "kprobe", "tracepoint"];
 /// Those that each kernel of the continuous integration has to offer.
 const EXPECTED: [&str; 3] = ["fentry", "kprobe", "tracepoint"];
 
@@ -90,7 +91,7 @@ pub fn run(args: Args) -> Result<()> {
     let accelerator = match (args.accelerator, kernels.first()) {
         (Some(accelerator), _) => accelerator,
         (None, Some(kernel)) => {
-            let probe = Contents::of_probe(&programs)?;
+            let probe = Contents::of_probe(&programs.init)?;
             Accelerator::find(&directory, kernel, &probe, &interrupt)?
         }
         (None, None) => bail!("no kernel to boot"),

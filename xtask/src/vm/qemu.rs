@@ -127,21 +127,16 @@ fn lock(directory: &Path) -> Result<File> {
 }
 
 fn processor(accelerator: Accelerator) -> Vec<&'static str> {
+    // The emulation of cmpxchg16b, which the kernel's allocator would use, corrupts memory; that of
+    // `rep movsb` and `rep stosb` goes byte by byte.
+    let emulated = ["-accel", "tcg", "-cpu", "max,-cx16,-erms,-fsrm"];
+    // The clock counts instructions and jumps to the next timer when the guest is idle; that needs
+    // a single processor.
+    let skipping = ["-smp", "1", "-icount", "shift=2,sleep=off"];
     match accelerator {
         Accelerator::Kvm => vec!["-accel", "kvm", "-cpu", "host", "-smp", "2"],
-        // The emulation of cmpxchg16b, which the kernel's allocator would use, corrupts memory; that
-        // of `rep movsb` and `rep stosb` goes byte by byte. The clock counts instructions and jumps
-        // to the next timer when the guest is idle; that needs a single processor.
-        Accelerator::Tcg => vec![
-            "-accel",
-            "tcg",
-            "-cpu",
-            "max,-cx16,-erms,-fsrm",
-            "-smp",
-            "1",
-            "-icount",
-            "shift=2,sleep=off",
-        ],
+        Accelerator::Tcg => [emulated, skipping].concat(),
+        Accelerator::TcgInRealTime => [&emulated[..], &["-smp", "1"]].concat(),
     }
 }
 

@@ -34,19 +34,16 @@ impl Contents {
     /// When a program is missing.
     pub fn of_tests(programs: &Programs) -> Result<Self> {
         packages::ensure(&[packages::IP, packages::SS, packages::SETPRIV])?;
-        let mut contents = Self::of_probe(programs)?;
+        let mut contents = Self::of_probe(&programs.init)?;
         for tool in TOOLS {
-            let path = find(tool).with_context(|| format!("there is no {tool}(1) here"))?;
-            contents.files.extend(libraries(&path)?);
-            contents.tools.push(path);
+            contents.add_tool(tool)?;
         }
         for program in [
             &programs.portwatch,
             &programs.unit_tests,
             &programs.live_tests,
         ] {
-            contents.files.extend(libraries(program)?);
-            contents.files.insert(program.clone());
+            contents.add_program(program)?;
         }
         Ok(contents)
     }
@@ -55,12 +52,33 @@ impl Contents {
     ///
     /// # Errors
     /// When the first process's libraries can't be found.
-    pub fn of_probe(programs: &Programs) -> Result<Self> {
+    pub fn of_probe(init: &Path) -> Result<Self> {
         Ok(Self {
-            init: programs.init.clone(),
-            files: libraries(&programs.init)?,
+            init: init.to_owned(),
+            files: libraries(init)?,
             tools: Vec::new(),
         })
+    }
+
+    /// Adds a program of this machine, to be found by its name in the guest.
+    ///
+    /// # Errors
+    /// When it is not there, or its libraries can't be found.
+    pub fn add_tool(&mut self, name: &str) -> Result<()> {
+        let path = find(name).with_context(|| format!("there is no {name}(1) here"))?;
+        self.files.extend(libraries(&path)?);
+        self.tools.push(path);
+        Ok(())
+    }
+
+    /// Adds a program at the path that it has here.
+    ///
+    /// # Errors
+    /// When its libraries can't be found.
+    pub fn add_program(&mut self, program: &Path) -> Result<()> {
+        self.files.extend(libraries(program)?);
+        self.files.insert(program.to_owned());
+        Ok(())
     }
 
     /// Writes the archive of a guest that follows `plan`, with these kernel modules.

@@ -2,7 +2,9 @@
 
 mod cpio;
 mod initramfs;
+mod measuring;
 mod programs;
 
 pub use initramfs::Contents;
+pub use measuring::Measuring;
 pub use programs::Programs;

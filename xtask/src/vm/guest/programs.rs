@@ -43,7 +43,7 @@ impl Programs {
     }
 }
 
-fn cargo(subcommand: &[&str]) -> Command {
+pub(super) fn cargo(subcommand: &[&str]) -> Command {
     let mut command = Command::new(workspace::cargo());
     command
         .args(subcommand)
@@ -53,7 +53,7 @@ fn cargo(subcommand: &[&str]) -> Command {
 }
 
 /// What cargo made, as it tells with `--message-format`.
-fn artifacts(command: &mut Command) -> Result<Vec<Value>> {
+pub(super) fn artifacts(command: &mut Command) -> Result<Vec<Value>> {
     command
         .arg("--message-format=json-render-diagnostics")
         .stderr(Stdio::inherit());
@@ -62,7 +62,7 @@ fn artifacts(command: &mut Command) -> Result<Vec<Value>> {
     messages.lines().map(parse).collect()
 }
 
-fn find(artifacts: &[Value], name: &str, kind: &str, test: bool) -> Result<PathBuf> {
+pub(super) fn find(artifacts: &[Value], name: &str, kind: &str, test: bool) -> Result<PathBuf> {
     for artifact in artifacts {
         let target = &artifact["target"];
         if target["name"] == name
