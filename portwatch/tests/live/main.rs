@@ -23,6 +23,8 @@ mod namespaces;
 mod quiet;
 mod random;
 mod reuse;
+mod slow_search;
+mod special;
 mod start;
 mod storm;
 mod support;

@@ -133,7 +133,11 @@ fn kernels(args: &Args, directory: &Path) -> Result<Vec<Kernel>> {
             _ => args.kernel.clone(),
         };
         for line in lines {
-            kernels.push(cache.newest(&line)?);
+            match cache.newest(&line) {
+                Ok(kernel) => kernels.push(kernel),
+                Err(error) if args.all => eprintln!("going on without: {error:#}"),
+                Err(error) => return Err(error),
+            }
         }
     }
     Ok(kernels)

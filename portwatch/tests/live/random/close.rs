@@ -1,24 +1,15 @@
 //! Operations that end something, or half of it.
 
 use std::{
-    io::{IoSlice, IoSliceMut},
-    mem::MaybeUninit,
     net::Shutdown,
-    os::{
-        fd::{AsFd, OwnedFd},
-        unix::net::UnixDatagram,
-    },
+    os::{fd::AsFd, unix::net::UnixDatagram},
     time::Duration,
 };
 
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
-};
-use socket2::{SockRef, Socket};
+use socket2::SockRef;
 
 use super::place::{Connection, Passed, Place};
-use crate::support::{bystander::Bystander, socket};
+use crate::support::{bystander::Bystander, passing, socket};
 
 const MOST_PASSED: usize = 12;
 
@@ -124,7 +115,7 @@ impl Place {
             }
         } else {
             let (to, from) = UnixDatagram::pair().expect("socketpair");
-            send(&to, client);
+            passing::send(&to, &client).expect("sendmsg");
             Passed::Message {
                 _to: to,
                 from,
@@ -136,7 +127,7 @@ impl Place {
 
     pub fn end_passed(&mut self) {
         match Self::pick(&mut self.rng, &mut self.passed) {
-            Some(Passed::Message { from, .. }) if self.rng.bool() => drop(receive(&from)),
+            Some(Passed::Message { from, .. }) if self.rng.bool() => drop(passing::receive(&from)),
             // A message that nobody received lets go of its socket, too.
             other => drop(other),
         }
@@ -155,29 +146,4 @@ fn reset(stream: impl AsFd) {
     SockRef::from(&stream.as_fd())
         .set_linger(Some(Duration::ZERO))
         .expect("SO_LINGER");
-}
-
-fn send(to: &UnixDatagram, socket: Socket) {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut message = SendAncillaryBuffer::new(&mut space);
-    let descriptors = [socket.as_fd()];
-    assert!(message.push(SendAncillaryMessage::ScmRights(&descriptors)));
-    sendmsg(to, &[IoSlice::new(b"x")], &mut message, SendFlags::empty()).expect("sendmsg");
-}
-
-fn receive(from: &UnixDatagram) -> Option<OwnedFd> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut message = RecvAncillaryBuffer::new(&mut space);
-    let mut byte = [0];
-    recvmsg(
-        from,
-        &mut [IoSliceMut::new(&mut byte)],
-        &mut message,
-        RecvFlags::CMSG_CLOEXEC,
-    )
-    .expect("recvmsg");
-    message.drain().find_map(|part| match part {
-        RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
-        _ => None,
-    })
 }

@@ -3,7 +3,7 @@
 use std::{
     io,
     net::{IpAddr, SocketAddr},
-    os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd},
+    os::fd::{AsRawFd, IntoRawFd},
     time::Duration,
 };
 
@@ -108,12 +108,7 @@ pub fn reset(socket: Socket) {
 
 /// Lets connect(2) choose the port later, though the address is bound now.
 pub fn bind_address_no_port(socket: &Socket, address: &SockAddr) -> io::Result<()> {
-    set_option(
-        socket.as_raw_fd(),
-        libc::SOL_IP,
-        libc::IP_BIND_ADDRESS_NO_PORT,
-        1,
-    )?;
+    set_option(socket, libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT, 1)?;
     socket.bind(address)
 }
 
@@ -124,7 +119,7 @@ pub fn send_fast_open(socket: &Socket, peer: &SockAddr) -> io::Result<usize> {
 
 /// A connect(2) on a fresh socket, prepared so far that system calls alone are left to do.
 pub struct Attempt {
-    domain: libc::c_int,
+    domain: Domain,
     local: Option<SockAddr>,
     peer: SockAddr,
 }
@@ -134,8 +129,8 @@ impl Attempt {
     pub fn new(family: Family, local: Option<SocketAddr>, peer: SocketAddr) -> Self {
         Self {
             domain: match family {
-                Family::V4 => libc::AF_INET,
-                Family::V6 | Family::Mapped => libc::AF_INET6,
+                Family::V4 => Domain::IPV4,
+                Family::V6 | Family::Mapped => Domain::IPV6,
             },
             local: local.map(|local| family.name(local)),
             peer: family.name(peer),
@@ -144,40 +139,55 @@ impl Attempt {
 
     /// Makes the attempt; a connected socket stays open. Returns the error number, 0 for none.
     pub fn make(&self) -> i32 {
-        let result = self.try_make();
-        result
-            .err()
-            .and_then(|error| error.raw_os_error())
-            .unwrap_or(0)
+        match self.connect() {
+            Ok(socket) => {
+                let _ = socket.into_raw_fd();
+                0
+            }
+            Err(error) => error.raw_os_error().unwrap_or(-1),
+        }
     }
 
-    fn try_make(&self) -> io::Result<()> {
-        let done = |result| match result {
-            -1 => Err(io::Error::last_os_error()),
-            result => Ok(result),
-        };
-        // SAFETY: takes numbers only.
-        let socket = done(unsafe { libc::socket(self.domain, libc::SOCK_STREAM, 0) })?;
-        // SAFETY: the descriptor was just opened and nobody else knows it.
-        let socket = unsafe { OwnedFd::from_raw_fd(socket) };
-        let descriptor = socket.as_raw_fd();
+    /// Makes the attempt.
+    pub fn connect(&self) -> io::Result<Socket> {
+        let socket = self.socket()?;
+        self.connect_with(&socket)?;
+        Ok(socket)
+    }
+
+    /// The socket, bound.
+    pub fn socket(&self) -> io::Result<Socket> {
+        let socket = Socket::new_raw(self.domain, Type::STREAM, None)?;
         if let Some(local) = &self.local {
-            set_option(descriptor, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)?;
-            // SAFETY: the address lives through the call and is as long as it says.
-            done(unsafe { libc::bind(descriptor, local.as_ptr().cast(), local.len()) })?;
+            socket.set_reuse_address(true)?;
+            socket.bind(local)?;
         }
-        // SAFETY: as above.
-        done(unsafe { libc::connect(descriptor, self.peer.as_ptr().cast(), self.peer.len()) })?;
-        let _ = socket.into_raw_fd();
-        Ok(())
+        Ok(socket)
+    }
+
+    /// Makes the attempt with a socket that is there.
+    pub fn connect_with(&self, socket: &Socket) -> io::Result<()> {
+        socket.connect(&self.peer)
     }
 }
 
-fn set_option(socket: RawFd, level: i32, name: i32, value: libc::c_int) -> io::Result<()> {
+/// Lets connect(2) return at once, and the first data set the connection up.
+pub fn defer_connect(socket: &Socket) -> io::Result<()> {
+    set_option(socket, libc::SOL_TCP, libc::TCP_FASTOPEN_CONNECT, 1)
+}
+
+fn set_option(socket: &Socket, level: i32, name: i32, value: libc::c_int) -> io::Result<()> {
     let length = libc::socklen_t::try_from(size_of_val(&value)).expect("small");
     // SAFETY: the value lives through the call and is `length` bytes long.
-    let result =
-        unsafe { libc::setsockopt(socket, level, name, (&raw const value).cast(), length) };
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            name,
+            (&raw const value).cast(),
+            length,
+        )
+    };
     if result == 0 {
         Ok(())
     } else {
