@@ -7,18 +7,25 @@ use portwatch_common::{Class, Phase, Tracked};
 
 use crate::{
     accounting::{enter, insert, leave},
-    kernel::{read, time_wait_armed},
+    kernel::{probe, read, time_wait_armed},
     maps::{ENDING, ENDING_CPUS, TIMERS, TUPLE_SLOTS},
     settings::{config, offset},
     socket::TimeWait,
 };
 
+/// Mini-sockets that a CPU remembers until their connections close.
+const ARMED: usize = 8;
+
 /// What a CPU remembers of the last timers of mini-sockets.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Timers {
-    /// The mini-socket whose timer was armed last while nothing told who chose its port.
-    armed: u64,
+    /// The mini-sockets whose timers were armed last while nothing told who chose their ports, each
+    /// with its local port. More than one, because interrupts can make others before a connection
+    /// closes that has become one.
+    armed: [[u64; 2]; ARMED],
+    /// Where the next of them goes.
+    next: u64,
     /// The mini-socket whose timer was cancelled last, and how it stood in the set.
     cancelled: u64,
     tracked: Tracked,
@@ -49,7 +56,11 @@ pub fn armed(timer: *const c_void) {
             }
         }
         if config!(time_wait_at_close: u32) != 0 {
-            (*timers).armed = address;
+            let port = probe::<u16>(address + u64::from(offset!(sock_common_skc_num)));
+            let place = (*timers).next as usize & (ARMED - 1);
+            (*timers).next = place as u64 + 1;
+            let armed = (&raw mut (*timers).armed).cast::<[u64; 2]>().add(place);
+            *armed = [address, u64::from(port.unwrap_or(0))];
             return;
         }
     }
@@ -79,13 +90,22 @@ pub fn closed(tracked: &Tracked) {
     let Some(timers) = TIMERS.get_ptr_mut(0) else {
         return;
     };
-    // SAFETY: this CPU's own element.
-    let address = unsafe { (*timers).armed };
-    if address == 0 || !is(address, tracked) {
+    for place in 0..ARMED {
+        // SAFETY: this CPU's own element.
+        let armed = unsafe { &mut *(&raw mut (*timers).armed).cast::<[u64; 2]>().add(place) };
+        if armed[1] == u64::from(tracked.local_port) && armed[0] != 0 {
+            let address = core::mem::take(&mut armed[0]);
+            become_time_wait(address, tracked);
+        }
+    }
+}
+
+/// Takes in the mini-socket at this address, if it is this connection's.
+#[inline(never)]
+fn become_time_wait(address: u64, tracked: &Tracked) {
+    if !is(address, tracked) {
         return;
     }
-    // SAFETY: as above.
-    unsafe { (*timers).armed = 0 };
     let time_wait = Tracked {
         phase: Phase::TimeWait as u8,
         ..*tracked

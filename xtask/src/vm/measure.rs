@@ -44,8 +44,6 @@ pub struct Look {
     pub release: String,
     /// From QEMU's start to the guest's end, by this machine's clock.
     pub time: Duration,
-    /// From the kernel's start to the first process, seconds by the guest's clock.
-    pub booted: f64,
     /// `portwatch doctor --json`.
     pub doctor: Value,
 }
@@ -90,12 +88,11 @@ impl<'a> Laboratory<'a> {
     pub fn look(&self) -> Result<Look> {
         let contents = self.programs.contents(&[])?;
         let (outcome, time) = self.run("look", &contents, self.accelerator, Vec::new(), VERDICT)?;
-        let (release, booted) = outcome.booted.context("the guest did not boot")?;
+        let release = outcome.release.context("the guest did not boot")?;
         let doctor = outcome.doctor.context("the guest's doctor said nothing")?;
         Ok(Look {
             release,
             time,
-            booted,
             doctor,
         })
     }
