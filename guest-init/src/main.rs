@@ -32,7 +32,8 @@ fn start() -> Result<Serial> {
 
 fn work(serial: &Serial) -> Result<()> {
     let release = machine::read("/proc/sys/kernel/osrelease")?;
-    serial.tell(&Report::Booted { release });
+    let uptime = machine::uptime()?;
+    serial.tell(&Report::Booted { release, uptime });
     let plan = fs::read(PLAN).with_context(|| format!("reading {PLAN}"))?;
     let plan: Plan = serde_json::from_slice(&plan).with_context(|| format!("parsing {PLAN}"))?;
     for module in &plan.modules {

@@ -90,7 +90,8 @@ impl<'a> Laboratory<'a> {
     pub fn look(&self) -> Result<Look> {
         let contents = self.programs.contents(&[])?;
         let (outcome, time) = self.run("look", &contents, self.accelerator, Vec::new(), VERDICT)?;
-        let (release, booted) = outcome.booted.context("the guest did not boot")?;
+        let booted = outcome.booted.context("the guest did not boot")?;
+        let release = outcome.release.context("the guest did not boot")?;
         let doctor = outcome.doctor.context("the guest's doctor said nothing")?;
         Ok(Look {
             release,
