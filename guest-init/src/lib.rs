@@ -45,6 +45,8 @@ pub enum Report {
     Booted {
         /// Kernel release.
         release: String,
+        /// Seconds since the kernel started, by the guest's clock.
+        uptime: f64,
     },
     /// `portwatch doctor --json`.
     Doctor(serde_json::Value),

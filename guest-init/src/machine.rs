@@ -63,6 +63,13 @@ pub fn raise_open_files() -> Result<()> {
     setrlimit(Resource::Nofile, limit).context("raising the limit of open files")
 }
 
+/// Seconds since the kernel started.
+pub fn uptime() -> Result<f64> {
+    let text = read("/proc/uptime")?;
+    let seconds = text.split(' ').next().unwrap_or_default();
+    seconds.parse().context("reading the uptime")
+}
+
 /// A file of one line.
 pub fn read(path: &str) -> Result<String> {
     let text = fs::read_to_string(path).with_context(|| format!("reading {path}"))?;

@@ -14,6 +14,8 @@ use crate::support::tally::Tally;
 pub struct Outcome {
     /// Kernel release; none where the guest did not boot.
     pub release: Option<String>,
+    /// Seconds from the kernel's start to the first process, by the guest's clock.
+    pub booted: Option<f64>,
     /// `portwatch doctor --json`.
     pub doctor: Option<Value>,
     /// What went wrong beside the tests.
@@ -105,7 +107,10 @@ impl Outcome {
 
     fn note(&mut self, report: Report) {
         match report {
-            Report::Booted { release } => self.release = Some(release),
+            Report::Booted { release, uptime } => {
+                self.release = Some(release);
+                self.booted = Some(uptime);
+            }
             Report::Doctor(doctor) => self.doctor = Some(doctor),
             Report::Complaint(complaint) | Report::Failed(complaint) => {
                 self.complaints.push(complaint);
