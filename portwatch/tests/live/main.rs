@@ -9,6 +9,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod accuracy;
 mod agreement;
 mod bad_fit;
 mod bad_use;
@@ -21,7 +22,6 @@ mod fixture;
 mod full_maps;
 mod namespaces;
 mod quiet;
-mod random;
 mod reuse;
 mod slow_search;
 mod special;
