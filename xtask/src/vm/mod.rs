@@ -78,6 +78,16 @@ pub struct Args {
     tests: Vec<String>,
 }
 
+impl Args {
+    /// The kernels of the continuous integration, with only these tests.
+    pub fn of_tests(tests: &[&str]) -> Self {
+        Self {
+            tests: tests.iter().map(|name| (*name).to_owned()).collect(),
+            ..Self::default()
+        }
+    }
+}
+
 pub fn run(args: Args) -> Result<()> {
     if cfg!(not(target_arch = "x86_64")) {
         bail!("the virtual machines are x86-64 ones, and so have to be the tests that run inside");
