@@ -173,10 +173,8 @@ impl Tally {
         let mut usage = usage(record.used, record.time_wait, record.capacity);
         // As for failures: searches under way are in the set.
         usage.used = usage.used.min(usage.capacity);
-        let forecast = self
-            .memories
-            .get(&life(record, shared))
-            .map(|memory| memory.history.forecast(usage.headroom()));
+        let memory = self.memories.get(&life(record, shared));
+        let forecast = memory.map(|memory| memory.history.forecast(usage.headroom()));
         EventKind::Alert(Alert {
             kind: AlertKind::SlowSearch(Duration::from_nanos(record.search_ns.into())),
             tuple: shared.directory.tuple(&record.key, record.netns_inum),
