@@ -28,11 +28,35 @@ fn quiet(watcher: &Watcher, places: &[Place]) -> Tick {
     let tick = ticks::wait_until_equal(watcher, &each(places), at_rest(watcher));
     for place in places {
         let total = |key| own(place, tick.totals(&place.netns, key));
-        assert_eq!(total("exhausted_total"), place.exhausted);
-        assert_eq!(total("opened_total"), place.attempts);
+        // Both programs of a state change can be skipped, and no sweep can mend a total.
+        let allowed = if is_exact(watcher) {
+            0
+        } else {
+            missed_runs(&tick.tick)
+        };
+        same_totals(&total("exhausted_total"), &place.exhausted, allowed);
+        same_totals(&total("opened_total"), &place.attempts, allowed);
         assert_eq!(total("conflict_total"), BTreeMap::new());
     }
     tick
+}
+
+/// The totals are what was done, but for so many that may be missing.
+fn same_totals(told: &BTreeMap<Tuple, u64>, done: &BTreeMap<Tuple, u64>, missing: u64) {
+    if missing == 0 {
+        assert_eq!(told, done);
+        return;
+    }
+    let of = |tuple| told.get(tuple).copied().unwrap_or(0);
+    let short: u64 = done
+        .iter()
+        .map(|(tuple, done)| done.saturating_sub(of(tuple)))
+        .sum();
+    assert!(short <= missing, "{short} missing: {told:?}, {done:?}");
+    assert!(
+        told.iter()
+            .all(|(tuple, told)| done.get(tuple) >= Some(told))
+    );
 }
 
 /// Longest until the counts are the kernel's: where only a sweep can mend what a skipped program
