@@ -16,7 +16,7 @@ use crate::{
 
 /// What every kernel has to pass at each check of everything: counts, alerts and failures, over both
 /// families. All tests in all guests take the better part of an hour.
-const KERNEL_TESTS: &[&str] = &["fill::", "storm::"];
+const KERNEL_TESTS: &[&str] = &["fill::"];
 
 /// Checks everything: formatting, lints, tests, documentation, the committed BPF object.
 ///
