@@ -34,7 +34,7 @@ const BUDGETS: [(&str, u64); 31] = [
     ("kprobe_inet_hash_connect", 7440),
     ("kprobe_inet6_hash_connect", 7440),
     ("walk_track", 18770),
-    ("netns_list", 14250),
+    ("netns_list", 17970),
     ("netns_reserved", 40),
     ("free_slots", 1050),
     ("sweep_drop", 920),
