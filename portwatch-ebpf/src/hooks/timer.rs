@@ -56,6 +56,8 @@ pub fn armed(timer: *const c_void) {
             }
         }
         if config!(time_wait_at_close: u32) != 0 {
+            // The memory of the mini-socket that ended last is the first to be used again.
+            forget_end(address);
             let port = probe::<u16>(address + u64::from(offset!(sock_common_skc_num)));
             let place = (*timers).next as usize & (ARMED - 1);
             (*timers).next = place as u64 + 1;
@@ -153,6 +155,22 @@ pub fn cancelled(timer: *const c_void) {
         unsafe {
             (*timers).cancelled = address;
             (*timers).tracked = tracked;
+        }
+    }
+}
+
+/// The mini-socket at this address begins: an end that was told is that of one before it.
+#[inline(always)]
+fn forget_end(socket: u64) {
+    for cpu in 0..ENDING_CPUS {
+        if let Some(ending) = ENDING.get_ptr_mut(cpu) {
+            // SAFETY: an element of the array. Another CPU writes only the address of a mini-socket
+            // that is in the wheel, which this one is not yet.
+            unsafe {
+                if ending.read_volatile() == socket {
+                    ending.write_volatile(0);
+                }
+            }
         }
     }
 }
