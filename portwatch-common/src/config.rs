@@ -64,7 +64,14 @@ pub struct Offsets {
     pub net_ns_ops: u32,
     /// Null while the socket is in none of the kernel's lists of connections.
     pub sock_common_skc_nulls_node_pprev: u32,
-    pub reserved: u32,
+    /// The first argument of a system call, still there when it returns (`di`, `orig_x0`).
+    pub pt_regs_syscall_argument0: u32,
+    pub task_struct_files: u32,
+    pub files_struct_fdt: u32,
+    pub fdtable_max_fds: u32,
+    pub fdtable_fd: u32,
+    pub file_private_data: u32,
+    pub socket_sk: u32,
 }
 
 impl Offsets {

@@ -126,22 +126,21 @@ pub fn search_succeeded(sk: impl Socket) {
         }
         return;
     }
-    if let Some(tuple) = heal(sk, port) {
-        // SAFETY: `entry` points to an element of `TUPLES`.
-        unsafe { increment_u64(&raw mut (*tuple.entry).opened) };
-    }
+    heal(sk, port);
 }
 
 /// Takes in a connection whose begin was missed.
 #[inline(never)]
-pub fn heal(sk: impl Socket, port: u16) -> Option<Tuple> {
+pub fn heal(sk: impl Socket, port: u16) -> Option<()> {
     if sk.member::<u16>(offset!(sock_sk_protocol))? != IPPROTO_TCP || !sk.autobound() {
         return None;
     }
     let located = sk.locate()?;
     let tuple = enter(sk.address(), &located, Tracked::new(port, Phase::Live))?;
+    // SAFETY: `entry` points to an element of `TUPLES`.
+    unsafe { increment_u64(&raw mut (*tuple.entry).opened) };
     count!(healed);
-    Some(tuple)
+    Some(())
 }
 
 /// What the search ended with.
@@ -185,12 +184,18 @@ pub fn search_failed(sk: impl Socket, failure: Failure) {
 /// Counts a failed search, and marks the thread for the return of its connect(2).
 #[inline(always)]
 pub fn tell(tuple: Tuple, class: u8, source_port: u16) {
+    let _ = FAILED.insert(current::thread(), [u64::from(tuple.slot), now()], 0);
+    count(tuple, class, u16::from_be(source_port));
+}
+
+/// Counts a failed search, of a conflict with the port that was bound.
+#[inline(always)]
+pub fn count(tuple: Tuple, class: u8, port: u16) {
     let (kind, port) = if class == Class::Bound as u8 {
-        (RecordKind::Conflict, u16::from_be(source_port))
+        (RecordKind::Conflict, port)
     } else {
         (RecordKind::Exhausted, 0)
     };
-    let _ = FAILED.insert(current::thread(), [u64::from(tuple.slot), now()], 0);
     count_failure(tuple.slot, kind as u32, port.into());
 }
 

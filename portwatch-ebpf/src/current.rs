@@ -8,7 +8,7 @@ use aya_ebpf::helpers::{
 };
 use portwatch_common::Record;
 
-use crate::{kernel::probe, settings::offset};
+use crate::{kernel::probe, settings::offset, socket::socket_of};
 
 /// Process and thread in one number, as `bpf_get_current_pid_tgid` gives it.
 #[inline(always)]
@@ -43,4 +43,19 @@ pub fn net() -> Option<u64> {
         return None;
     }
     probe(proxy + u64::from(offset!(nsproxy_net_ns)))
+}
+
+/// The socket behind one of its descriptors, as far as that can be told without a lock.
+#[inline(always)]
+pub fn socket(descriptor: u32) -> Option<u64> {
+    // SAFETY: a helper without arguments.
+    let task = unsafe { bpf_get_current_task() };
+    let files: u64 = probe(task + u64::from(offset!(task_struct_files)))?;
+    let table: u64 = probe(files.wrapping_add(u64::from(offset!(files_struct_fdt))))?;
+    let size: u32 = probe(table.wrapping_add(u64::from(offset!(fdtable_max_fds))))?;
+    let array: u64 = probe(table.wrapping_add(u64::from(offset!(fdtable_fd))))?;
+    if descriptor >= size {
+        return None;
+    }
+    socket_of(probe(array.wrapping_add(8 * u64::from(descriptor)))?)
 }

@@ -37,6 +37,7 @@ mod search;
 mod settings;
 mod slots;
 mod socket;
+mod unseen;
 
 /// The tracing helpers are offered to programs under a licence compatible with the GPL only.
 #[unsafe(no_mangle)]

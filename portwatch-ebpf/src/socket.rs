@@ -166,3 +166,10 @@ impl TimeWait {
         self.member(offset!(inet_timewait_sock_tw_substate))
     }
 }
+
+/// The socket behind a `struct file`: none, or garbage, where it is not a socket's.
+#[inline(always)]
+pub fn socket_of(file: u64) -> Option<u64> {
+    let socket: u64 = probe(file + u64::from(offset!(file_private_data)))?;
+    probe(socket.wrapping_add(u64::from(offset!(socket_sk))))
+}

@@ -11,6 +11,8 @@ use crate::{
     kernel::{netns_key_at, now, probe, read},
     maps::{FAILED, STATS, TUPLES, count},
     settings::{config, offset},
+    socket::socket_of,
+    unseen,
 };
 
 /// Longest time from a failed search to the return of its connect(2). An older mark is of a search
@@ -33,29 +35,34 @@ pub fn sys_exit(regs: *const c_void, ret: i64) {
         return;
     }
     // SAFETY: as above.
-    let address = unsafe { read(regs, offset!(pt_regs_argument1)) };
-    connect_returned(ret, Address::User(address));
+    let (descriptor, address): (u32, u64) = unsafe {
+        (
+            read(regs, offset!(pt_regs_syscall_argument0)),
+            read(regs, offset!(pt_regs_argument1)),
+        )
+    };
+    connect_returned(ret, Address::User(address), || current::socket(descriptor));
 }
 
 /// `__sys_connect_file` returns, called by connect(2) and by io_uring. The address has been copied
 /// from the user's memory by then.
 #[inline(always)]
-pub fn connect_file_returned(address: u64, ret: i32) {
+pub fn connect_file_returned(file: u64, address: u64, ret: i32) {
     let ret = i64::from(ret);
     if ret == -EADDRNOTAVAIL || ret == -ENOMEM {
-        connect_returned(ret, Address::Kernel(address));
+        connect_returned(ret, Address::Kernel(address), || socket_of(file));
     }
 }
 
 #[inline(always)]
-fn connect_returned(ret: i64, address: Address) {
+fn connect_returned(ret: i64, address: Address, socket: impl FnOnce() -> Option<u64>) {
     let thread = current::thread();
     // SAFETY: the value is copied at once.
     let failed = unsafe { FAILED.get(&thread) }.copied();
     let recent = failed.filter(|[_, when]| now().wrapping_sub(*when) < FAILED_NS);
     let Some([slot, _]) = recent else {
         if ret == -EADDRNOTAVAIL {
-            no_source_address(address);
+            without_mark(address, socket().unwrap_or(0));
         }
         return;
     };
@@ -106,11 +113,19 @@ struct SocketAddress {
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
 
+/// No hook told of a failed search: there was none, or the kernel skipped them all. `socket`: 0
+/// where it is not known; an option would be passed in part, which the verifier refuses.
 #[inline(never)]
-fn no_source_address(address: Address) {
-    let Some(key) = destination(address) else {
-        return;
-    };
+fn without_mark(address: Address, socket: u64) {
+    if let Some((key, net)) = destination(address)
+        && !unseen::returned(socket, &key, net)
+    {
+        no_source_address(&key);
+    }
+}
+
+#[inline(always)]
+fn no_source_address(key: &TupleKey) {
     let Some(stats) = STATS.get_ptr_mut(0) else {
         return;
     };
@@ -126,13 +141,13 @@ fn no_source_address(address: Address) {
             return;
         }
         (*stats).window_events += 1;
-        emit::no_source_address(&key, (*stats).no_source_address);
+        emit::no_source_address(key, (*stats).no_source_address);
     }
 }
 
-/// Where a connect(2) wanted to go, from the address that it was given.
+/// Where a connect(2) wanted to go, from the address that it was given, and its `struct net`.
 #[inline(always)]
-fn destination(given: Address) -> Option<TupleKey> {
+fn destination(given: Address) -> Option<(TupleKey, u64)> {
     let address: SocketAddress = given.value(0)?;
     let peer = match address.family {
         AF_INET => v4_mapped(address.address),
@@ -140,14 +155,15 @@ fn destination(given: Address) -> Option<TupleKey> {
         _ => return None,
     };
     let net = current::net()?;
-    Some(TupleKey {
+    let key = TupleKey {
         netns: netns_key_at(net)?,
         local: [0; 2],
         peer,
         bound_dev: 0,
         peer_port: u16::from_be(address.port),
         reserved: 0,
-    })
+    };
+    Some((key, net))
 }
 
 /// A value of the running task's memory.

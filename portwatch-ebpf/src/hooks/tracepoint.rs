@@ -12,6 +12,7 @@ use crate::{
     maps::{HANDLED, SOCKETS},
     settings::offset,
     socket::{Socket, Typed},
+    unseen,
 };
 
 /// `inet_sock_set_state`, fired by `tcp_set_state` and for request sockets.
@@ -25,7 +26,7 @@ pub fn set_state(sk: *const c_void, old: i32, new: i32) {
         // second program do this one's work again, which changes nothing.
         unsafe { *handled = [sk as u64, new as u64] };
     }
-    change(sk, old, new);
+    change(sk, old, new, true);
 }
 
 /// Runs right behind [`set_state`] and does its work if that was skipped.
@@ -46,7 +47,7 @@ pub fn set_state_again(sk: *const c_void, old: i32, new: i32) {
             }
         }
     }
-    change(sk, old, new);
+    change(sk, old, new, false);
 }
 
 /// Whether a change of state concerns a connection that connect(2) makes.
@@ -55,11 +56,12 @@ const fn matters(old: i32, new: i32) -> bool {
     new == state::SYN_SENT || new == state::CLOSE || old == state::SYN_SENT
 }
 
+/// `first`: whether this can't be a repetition.
 #[inline(always)]
-fn change(sk: *const c_void, old: i32, new: i32) {
+fn change(sk: *const c_void, old: i32, new: i32, first: bool) {
     match (old, new) {
         (_, state::SYN_SENT) => connecting(sk),
-        (state::SYN_SENT, state::CLOSE) => connect_ended(sk),
+        (state::SYN_SENT, state::CLOSE) => connect_ended(sk, first),
         (_, state::CLOSE) => closed(sk),
         (state::SYN_SENT, _) => connected(sk),
         _ => {}
@@ -100,8 +102,11 @@ fn connected(sk: *const c_void) {
 /// another reason. But before any such failure `tcp_connect` has built the SYN, which takes a
 /// sequence number.
 #[inline(always)]
-fn connect_ended(sk: *const c_void) {
+fn connect_ended(sk: *const c_void, first: bool) {
     let Some((tuple, tracked)) = leave(sk as u64) else {
+        if first && let Some(sk) = Typed::new(sk) {
+            unseen::closed(sk);
+        }
         return;
     };
     if tracked.phase != Phase::Connecting as u8 {

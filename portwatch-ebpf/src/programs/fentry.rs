@@ -104,7 +104,7 @@ pub fn fentry_tcp_v4_destroy_sock(ctx: FEntryContext) -> i32 {
 /// `int __sys_connect_file(struct file *, struct sockaddr_storage *address, int, int)` returns.
 #[fexit(function = "__sys_connect_file")]
 pub fn fexit_sys_connect_file(ctx: FExitContext) -> i32 {
-    errno::connect_file_returned(pointer(ctx.arg(1)), ctx.arg(4));
+    errno::connect_file_returned(pointer(ctx.arg(0)), pointer(ctx.arg(1)), ctx.arg(4));
     0
 }
 

@@ -71,6 +71,13 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry("net", "ipv4.sysctl_local_reserved_ports", Pointer, |o| &mut o.net_sysctl_local_reserved_ports),
     entry("task_struct", "nsproxy", Pointer, |o| &mut o.task_struct_nsproxy),
     entry("nsproxy", "net_ns", Pointer, |o| &mut o.nsproxy_net_ns),
+    entry("task_struct", "files", Pointer, |o| &mut o.task_struct_files),
+    entry("files_struct", "fdt", Pointer, |o| &mut o.files_struct_fdt),
+    entry("fdtable", "max_fds", Bytes(4), |o| &mut o.fdtable_max_fds),
+    entry("fdtable", "fd", Pointer, |o| &mut o.fdtable_fd),
+    entry("file", "private_data", Pointer, |o| &mut o.file_private_data),
+    entry("socket", "sk", Pointer, |o| &mut o.socket_sk),
+    entry("pt_regs", SYSCALL_ARGUMENT0.0, SYSCALL_ARGUMENT0.1, |o| &mut o.pt_regs_syscall_argument0),
     entry("pt_regs", SYSCALL.0, SYSCALL.1, |o| &mut o.pt_regs_syscall),
     entry("pt_regs", ARGUMENT0.0, ARGUMENT0.1, |o| &mut o.pt_regs_argument0),
     entry("pt_regs", ARGUMENT1.0, ARGUMENT1.1, |o| &mut o.pt_regs_argument1),
@@ -80,11 +87,16 @@ pub(super) const ENTRIES: &[Entry] = &[
 #[cfg(target_arch = "x86_64")]
 const SYSCALL: (&str, Shape) = ("orig_ax", Bytes(8));
 #[cfg(target_arch = "x86_64")]
+const SYSCALL_ARGUMENT0: (&str, Shape) = ARGUMENT0;
+#[cfg(target_arch = "x86_64")]
 const ARGUMENT0: (&str, Shape) = ("di", Bytes(8));
 #[cfg(target_arch = "x86_64")]
 const ARGUMENT1: (&str, Shape) = ("si", Bytes(8));
 #[cfg(target_arch = "aarch64")]
 const SYSCALL: (&str, Shape) = ("syscallno", Bytes(4));
+/// The return value takes the place of the first argument (`syscall_set_return_value`).
+#[cfg(target_arch = "aarch64")]
+const SYSCALL_ARGUMENT0: (&str, Shape) = ("orig_x0", Bytes(8));
 #[cfg(target_arch = "aarch64")]
 const ARGUMENT0: (&str, Shape) = ("regs", Shape::Words { index: 0 });
 #[cfg(target_arch = "aarch64")]

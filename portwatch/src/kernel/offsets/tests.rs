@@ -39,7 +39,7 @@ fn every_field_is_filled() {
         inet_timewait_sock_tw_connect_bind_bit: 1,
         net_ip_local_ports_range_is_array: 1,
         net_list: 1,
-        reserved: 1,
+        fdtable_max_fds: 1,
         ..Offsets::default()
     };
     let words = |offsets: &Offsets| -> Vec<u32> {
