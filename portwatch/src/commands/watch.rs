@@ -133,6 +133,7 @@ impl Printer {
             refused: tick.stats.refused,
             confirmed: tick.stats.confirmed,
             lost_events: tick.stats.lost_events,
+            searches: tick.stats.searches,
             recursion_misses: misses
                 .map(|(name, program)| (name.clone(), program.recursion_misses))
                 .collect(),

@@ -110,9 +110,11 @@ impl<'a> Census<'a> {
                     capacity,
                 },
                 forecast: Forecast::default(),
+                first_seen: None,
                 opened: 0,
                 exhausted: 0,
                 conflict: 0,
+                slowest_search: None,
                 untracked: 0,
                 states: Some(count.states),
             })

@@ -53,9 +53,11 @@ pub(crate) fn sample(peer_port: u16, used: u32, capacity: u32) -> TupleSample {
         tuple: tuple("127.0.0.1", "127.0.0.1", peer_port),
         usage: usage(used, capacity),
         forecast: Forecast::default(),
+        first_seen: None,
         opened: 0,
         exhausted: 0,
         conflict: 0,
+        slowest_search: None,
         untracked: 0,
         states: None,
     }

@@ -1,4 +1,4 @@
-use std::{fmt, net::IpAddr};
+use std::{fmt, net::IpAddr, time::Duration};
 
 use super::NetnsId;
 
@@ -76,12 +76,17 @@ pub struct TupleSample {
     pub usage: Usage,
     /// Where to.
     pub forecast: Forecast,
+    /// When the tracer saw the tuple first, by `CLOCK_MONOTONIC`; the totals begin there. None where
+    /// the source is a walk.
+    pub first_seen: Option<Duration>,
     /// Connection attempts since the tracer saw the tuple first, failed ones included.
     pub opened: u64,
     /// Failed attempts since the tracer saw the tuple first: ports exhausted.
     pub exhausted: u64,
     /// Failed attempts: 4-tuple of a bound port taken.
     pub conflict: u64,
+    /// The longest port search since then; none where no hook measures them.
+    pub slowest_search: Option<Duration>,
     /// Sockets that did not fit into the tracer's set; when not 0, `used` is too low.
     pub untracked: u32,
     /// By state, where the source is a walk.

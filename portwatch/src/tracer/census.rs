@@ -135,9 +135,11 @@ fn tuple(directory: &Directory, key: &TupleKey, census: &Census) -> TupleSample 
             directory.capacity(key.netns),
         ),
         forecast: Forecast::default(),
+        first_seen: None,
         opened: 0,
         exhausted: 0,
         conflict: 0,
+        slowest_search: None,
         untracked: 0,
         states: Some(States(census.states)),
     }

@@ -1,5 +1,7 @@
 //! From a raw entry of the array to what the model speaks of.
 
+use std::time::Duration;
+
 use portwatch_common::TupleEntry;
 
 use super::directory::Directory;
@@ -22,9 +24,12 @@ pub(super) fn sample(directory: &Directory, entry: &TupleEntry, forecast: Foreca
         tuple: directory.tuple(&entry.key, 0),
         usage: usage(entry.used, entry.time_wait, entry.capacity),
         forecast,
+        first_seen: Some(Duration::from_nanos(entry.created_ns)),
         opened: entry.opened,
         exhausted: entry.exhausted,
         conflict: entry.conflict,
+        slowest_search: (entry.search_max_ns > 0)
+            .then(|| Duration::from_nanos(entry.search_max_ns.into())),
         untracked: entry.untracked,
         states: None,
     }

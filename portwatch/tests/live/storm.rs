@@ -44,21 +44,34 @@ fn every_failure_is_counted_and_few_are_printed() {
             .filter(|e| e.is("exhausted"))
             .cloned()
             .collect();
-        (reported(&exhausted) >= failures).then_some(exhausted)
+        let skipped = events.iter().rfind(|e| e.is("tick")).map_or(0, unheard);
+        (reported(&exhausted) + skipped >= failures).then_some(exhausted)
     });
     assert!(
         exhausted.len() as u64 * 20 < failures,
         "{} lines",
         exhausted.len()
     );
-    let totals = ticks::fresh(&watcher).totals(&netns, "exhausted_total");
-    assert_eq!(totals.values().copied().collect::<Vec<_>>(), [failures]);
+    let tick = ticks::fresh(&watcher);
+    let told: u64 = tick.totals(&netns, "exhausted_total").values().sum();
+    let missing = failures.checked_sub(told).expect("none told twice");
+    assert!(
+        missing <= unheard(&tick.tick),
+        "{missing} missing: {:?}",
+        tick.tick
+    );
     let exhausted: Vec<_> = watcher
         .stop()
         .into_iter()
         .filter(|e| e.is("exhausted"))
         .collect();
-    assert_eq!(reported(&exhausted), failures);
+    assert_eq!(reported(&exhausted), told);
+}
+
+/// Failures that no hook may have told of: the last that can is the return of connect(2), where
+/// functions don't.
+fn unheard(tick: &Event) -> u64 {
+    tick.0["recursion_misses"]["sys_exit"].as_u64().unwrap_or(0)
 }
 
 fn reported(exhausted: &[Event]) -> u64 {

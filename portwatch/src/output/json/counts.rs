@@ -35,6 +35,8 @@ pub struct TracerKeys {
     pub confirmed: u64,
     /// Events that the ring buffer had no room for.
     pub lost_events: u64,
+    /// Port searches by duration: element `n` counts those of 2^n to 2^(n+1) nanoseconds.
+    pub searches: [u64; 32],
     /// Skipped runs of each program.
     pub recursion_misses: BTreeMap<String, u64>,
 }
@@ -46,9 +48,13 @@ struct Sample<'a> {
     event: &'static str,
     #[serde(flatten)]
     sample: SampleKeys<'a>,
+    /// Nanoseconds of `CLOCK_MONOTONIC`. The totals count from here on.
+    first_seen: Option<u64>,
     opened_total: u64,
     exhausted_total: u64,
     conflict_total: u64,
+    /// The longest port search, seconds; null where none was measured.
+    search_seconds_max: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -74,9 +80,13 @@ pub fn write_sample(
         time: time(now),
         event: "sample",
         sample: SampleKeys::new(sample),
+        first_seen: sample
+            .first_seen
+            .and_then(|time| u64::try_from(time.as_nanos()).ok()),
         opened_total: sample.opened,
         exhausted_total: sample.exhausted,
         conflict_total: sample.conflict,
+        search_seconds_max: sample.slowest_search.map(|took| took.as_secs_f64()),
     };
     write_line(out, &line)
 }

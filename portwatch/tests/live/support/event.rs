@@ -1,4 +1,4 @@
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use serde_json::Value;
 
@@ -41,8 +41,13 @@ impl Event {
         self.get(key).is_null()
     }
 
+    /// The tuple; the local address is the unspecified one where the tracer does not know it.
     pub fn tuple(&self) -> Tuple {
-        let local = self.text("local_ip").parse().expect("an address");
+        let local = if self.is_null("local_ip") {
+            Ipv4Addr::UNSPECIFIED.into()
+        } else {
+            self.text("local_ip").parse().expect("an address")
+        };
         (local, self.peer().expect("a peer"))
     }
 

@@ -17,6 +17,8 @@ use super::{
 pub struct Tick {
     /// A line a tuple.
     pub samples: Vec<Event>,
+    /// The last line of each tuple that gave its slot back before: its totals begin anew then.
+    earlier: Vec<Event>,
     /// The closing line.
     pub tick: Event,
 }
@@ -38,18 +40,31 @@ impl Tick {
         counts
     }
 
-    /// A running total of every tuple of a namespace where it is not 0.
+    /// A running total of every tuple of a namespace where it is not 0, since the watcher's start.
     pub fn totals(&self, netns: &Netns, key: &str) -> BTreeMap<Tuple, u64> {
-        let totals = self.of(netns).map(|s| (s.tuple(), s.number(key)));
-        totals.filter(|(_, total)| *total > 0).collect()
+        let mut totals = BTreeMap::new();
+        for sample in of(&self.earlier, netns).chain(self.of(netns)) {
+            *totals.entry(sample.tuple()).or_default() += sample.number(key);
+        }
+        totals.retain(|_, total| *total > 0);
+        totals
     }
 
     pub fn of(&self, netns: &Netns) -> impl Iterator<Item = &Event> {
-        let inum = u64::from(netns.inum());
-        self.samples
-            .iter()
-            .filter(move |s| s.number("netns") == inum)
+        of(&self.samples, netns)
     }
+}
+
+fn of<'a>(samples: &'a [Event], netns: &Netns) -> impl Iterator<Item = &'a Event> {
+    let inum = u64::from(netns.inum());
+    samples.iter().filter(move |s| s.number("netns") == inum)
+}
+
+/// The last line of each tuple's time in a slot.
+fn lives<'a>(events: impl Iterator<Item = &'a Event>) -> BTreeMap<(u64, Tuple, u64), &'a Event> {
+    let samples = events.filter(|event| event.is("sample"));
+    let life = |s: &Event| (s.number("netns"), s.tuple(), s.number("first_seen"));
+    samples.map(|sample| (life(sample), sample)).collect()
 }
 
 /// Waits for an interval that began after this call.
@@ -63,11 +78,12 @@ pub fn fresh(watcher: &Watcher) -> Tick {
             .filter(|i| events[*i].is("tick"))
             .collect();
         let end = *ends.get(wanted - 1)?;
-        let samples = events[ends[wanted - 2]..end]
-            .iter()
-            .filter(|e| e.is("sample"));
+        let (before, now) = events[..end].split_at(ends[wanted - 2]);
+        let (mut earlier, now) = (lives(before.iter()), lives(now.iter()));
+        earlier.retain(|life, _| !now.contains_key(life));
         Some(Tick {
-            samples: samples.cloned().collect(),
+            samples: now.into_values().cloned().collect(),
+            earlier: earlier.into_values().cloned().collect(),
             tick: events[end].clone(),
         })
     })
