@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
     ops::RangeInclusive,
     time::{Duration, Instant},
 };
@@ -50,6 +51,15 @@ impl Tick {
         totals
     }
 
+    /// The sum of a running total over a peer's tuples.
+    pub fn total(&self, netns: &Netns, key: &str, peer: SocketAddr) -> u64 {
+        let totals = self.totals(netns, key).into_iter();
+        totals
+            .filter(|((_, to), _)| *to == peer)
+            .map(|(_, total)| total)
+            .sum()
+    }
+
     pub fn of(&self, netns: &Netns) -> impl Iterator<Item = &Event> {
         of(&self.samples, netns)
     }
@@ -58,6 +68,13 @@ impl Tick {
 fn of<'a>(samples: &'a [Event], netns: &Netns) -> impl Iterator<Item = &'a Event> {
     let inum = u64::from(netns.inum());
     samples.iter().filter(move |s| s.number("netns") == inum)
+}
+
+/// Of so many failures, those that no hook may have told of: a fiftieth, where the kernel skipped
+/// runs of the program that is the last to see a failure where no functions are traced.
+pub fn unheard(tick: &Event, failures: u64) -> u64 {
+    let skipped = tick.0["recursion_misses"]["sys_exit"].as_u64();
+    skipped.unwrap_or(0).min(failures / 50)
 }
 
 /// The last line of each tuple's time in a slot.
