@@ -23,7 +23,7 @@ pub use diagnosis::{Check, Diagnosis, HookSetReport, Readiness, Status};
 pub use duration::{parse_duration, parse_short_duration};
 pub use event::{Alert, AlertKind, Cause, Event, EventKind, Failure, Process, Started};
 pub use filter::{Filter, NetnsFilter, parse_comm, parse_peer};
-pub use forecast::{History, since_birth};
+pub use forecast::{EtaWarning, History, since_birth};
 pub use namespace::{Namespace, NetnsId, PortRange};
 pub use ratio::{Ratio, Ratios};
 pub use screen::Screen;

@@ -138,6 +138,18 @@ EADDRNOTAVAIL               haproxy[812] in haproxy.service  (37 more not shown)
     }
 
     #[test]
+    fn a_forecast_says_how_long_it_takes() {
+        let mut predicted = alert(AlertKind::Predicted);
+        predicted.process = None;
+        let text = written(false, [EventKind::Alert(predicted)]);
+        assert_eq!(
+            text,
+            "16:40:07.214  PREDICTED  web1  127.0.0.1 -> 127.0.0.1:8080      \
+             412/500 ports (82 %)   +31/s, exhausted in 2 s\n"
+        );
+    }
+
+    #[test]
     fn other_causes_say_what_was_wrong() {
         let mut conflict = failure();
         conflict.cause = Cause::Conflict;
