@@ -1,6 +1,7 @@
 //! Text for people: one line an event, columns aligned.
 
 mod doctor;
+mod explanation;
 mod line;
 mod phrase;
 mod started;
@@ -16,6 +17,7 @@ use super::{
 use crate::model::{Event, EventKind, Ratios};
 
 pub use doctor::write_diagnosis;
+pub use explanation::write_explanation;
 use line::Columns;
 
 /// Width of the column that names the event: `EXHAUSTED`, `RECOVERED`, `NO-SOURCE`.
