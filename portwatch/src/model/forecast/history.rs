@@ -11,6 +11,9 @@ const FINE_MS: i64 = 500;
 /// Up to this age, milliseconds; older looks are kept [`COARSE_MS`] apart.
 const FINE_AGE_MS: i64 = 4_000;
 const COARSE_MS: i64 = 3_000;
+/// So much later at most than it was closed is a connection counted in TIME_WAIT, milliseconds: where
+/// only sweeps find it, it takes an interval of theirs.
+const CLOSED_MS: i64 = 10_000;
 /// By when a late timer has run, milliseconds.
 const LATE_MS: i64 = 4_000;
 
@@ -142,7 +145,7 @@ impl History {
         let before = f64::from(latest.entered.wrapping_sub(first));
         let gone = self.entered_at(now.at.saturating_sub(TIME_WAIT_MS));
         let by_time_wait = gone + f64::from(now.time_wait) - before;
-        let base = self.before(now, FINE_AGE_MS).unwrap_or(latest);
+        let base = self.before(now, CLOSED_MS).unwrap_or(latest);
         let closed = now.opened_since(base) - now.live_since(base);
         let by_closes = closed - latest.entered_since(base);
         // Saturates at both ends.
