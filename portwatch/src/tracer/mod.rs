@@ -16,6 +16,7 @@ mod error;
 mod health;
 mod keeper;
 mod machine;
+mod memory;
 mod namespaces;
 mod netns;
 mod object;
