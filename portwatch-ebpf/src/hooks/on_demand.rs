@@ -3,7 +3,7 @@
 use core::{ffi::c_void, ptr};
 
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
-use portwatch_common::{NETNS_PAGE_ROWS, NetnsRow, RESERVED_BYTES, SLOTS_A_RUN};
+use portwatch_common::{NETNS_PAGE_ROWS, NO_MEMBER, NetnsRow, RESERVED_BYTES, SLOTS_A_RUN};
 
 use crate::{
     accounting::leave,
@@ -50,6 +50,8 @@ pub fn netns_list(cursor: u64, start: u64) {
                     inum: 0,
                     low: 0,
                     high: 0,
+                    tw_reuse: 0,
+                    tw_reuse_delay_ms: 0,
                 })
             };
             let Some(found) = found else { return };
@@ -76,12 +78,21 @@ pub fn netns_list(cursor: u64, start: u64) {
 fn row(net: u64) -> Option<NetnsRow> {
     let inum: u32 = probe(net + u64::from(offset!(net_ns_inum)))?;
     let (low, high) = range(net);
+    let reuse: u8 = probe(net + u64::from(offset!(net_sysctl_tcp_tw_reuse)))?;
+    let delay = offset!(net_sysctl_tcp_tw_reuse_delay);
+    let tw_reuse_delay_ms = if delay == NO_MEMBER {
+        0
+    } else {
+        probe(net + u64::from(delay))?
+    };
     Some(NetnsRow {
         net,
         cookie: netns_key_at(net)?,
         inum,
         low,
         high,
+        tw_reuse: reuse.into(),
+        tw_reuse_delay_ms,
     })
 }
 

@@ -136,10 +136,10 @@ impl Tally {
         }
         let usage = usage(record.used, record.time_wait, record.capacity);
         memory.history.push(now, usage.used);
-        let mut forecast = memory.history.forecast(usage.headroom());
+        let mut forecast = memory.history.forecast(usage.headroom().sure);
         if forecast.rate.is_none() && life.1 > self.started_ns {
             let age = now.saturating_sub(Duration::from_nanos(life.1));
-            forecast = since_birth(usage.used, age, usage.headroom());
+            forecast = since_birth(usage.used, age, usage.headroom().sure);
         }
         Some(EventKind::Alert(Alert {
             kind: alert_kind(level),
@@ -164,7 +164,7 @@ impl Tally {
             kind: AlertKind::Recovered,
             tuple: shared.directory.tuple(&record.key, record.netns_inum),
             usage,
-            forecast: memory.history.forecast(usage.headroom()),
+            forecast: memory.history.forecast(usage.headroom().sure),
             process: None,
         }))
     }
@@ -174,7 +174,7 @@ impl Tally {
         // As for failures: searches under way are in the set.
         usage.used = usage.used.min(usage.capacity);
         let memory = self.memories.get(&life(record, shared));
-        let forecast = memory.map(|memory| memory.history.forecast(usage.headroom()));
+        let forecast = memory.map(|memory| memory.history.forecast(usage.headroom().sure));
         EventKind::Alert(Alert {
             kind: AlertKind::SlowSearch(Duration::from_nanos(record.search_ns.into())),
             tuple: shared.directory.tuple(&record.key, record.netns_inum),
@@ -234,7 +234,7 @@ impl Tally {
             let usage = usage(entry.used, entry.time_wait, entry.capacity);
             memory.history.push(now, usage.used);
             if self.want_samples {
-                let forecast = memory.history.forecast(usage.headroom());
+                let forecast = memory.history.forecast(usage.headroom().sure);
                 samples.push(sample(&shared.directory, entry, forecast));
             }
             kinds.extend(quiet_crossing(memory, life.0, entry, now, shared));
@@ -348,7 +348,7 @@ fn quiet_crossing(
         kind,
         tuple: shared.directory.tuple(&entry.key, 0),
         usage,
-        forecast: memory.history.forecast(usage.headroom()),
+        forecast: memory.history.forecast(usage.headroom().sure),
         process: None,
     }))
 }

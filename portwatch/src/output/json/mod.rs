@@ -5,6 +5,7 @@ mod check;
 mod counts;
 mod doctor;
 mod event;
+mod free;
 mod keys;
 
 use std::io;
@@ -17,6 +18,7 @@ use crate::model::Event;
 pub use check::{write_report, write_unknown};
 pub use counts::{TracerKeys, write_sample, write_tick};
 pub use doctor::write_diagnosis;
+pub use free::write_free;
 
 /// Number of the schema. It changes when a key changes its meaning or goes, not when one comes.
 pub const SCHEMA: u32 = 1;

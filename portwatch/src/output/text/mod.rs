@@ -1,6 +1,7 @@
 //! Text for people: one line an event, columns aligned.
 
 mod doctor;
+mod free;
 mod line;
 mod phrase;
 mod started;
@@ -16,6 +17,7 @@ use super::{
 use crate::model::{Event, EventKind, Ratios};
 
 pub use doctor::write_diagnosis;
+pub use free::write_free;
 use line::Columns;
 
 /// Width of the column that names the event: `EXHAUSTED`, `RECOVERED`, `NO-SOURCE`.
