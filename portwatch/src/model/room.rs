@@ -1,3 +1,5 @@
+use std::fmt;
+
 use super::{PortRange, PortSet};
 
 /// The port search that a connect of one tuple makes: which ports it may visit.
@@ -57,6 +59,18 @@ pub struct Headroom {
     pub sure: u32,
     /// More are impossible.
     pub most: u32,
+}
+
+impl fmt::Display for Headroom {
+    /// `6`, `6 or 7`, `6 to 9`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sure, most } = self;
+        match most.saturating_sub(*sure) {
+            0 => write!(f, "{sure}"),
+            1 => write!(f, "{sure} or {most}"),
+            _ => write!(f, "{sure} to {most}"),
+        }
+    }
 }
 
 impl Search {
@@ -185,6 +199,14 @@ mod tests {
         assert_eq!(headroom(search(10, 10), &[]), (1, 1));
         assert_eq!(headroom(search(10, 12), &[]), (2, 2));
         assert_eq!(search(10, 12).ports().to_string(), "10-11");
+    }
+
+    #[test]
+    fn what_is_not_sure_is_written_as_a_span() {
+        let written = |sure, most| Headroom { sure, most }.to_string();
+        assert_eq!(written(6, 6), "6");
+        assert_eq!(written(6, 7), "6 or 7");
+        assert_eq!(written(6, 9), "6 to 9");
     }
 
     #[test]

@@ -7,12 +7,14 @@
 mod assembly;
 mod attachment;
 mod batch;
+mod blocked;
 mod bpf_log;
 mod census;
 mod choice;
 mod clock;
 mod directory;
 mod error;
+mod exact;
 mod free;
 mod health;
 mod keeper;

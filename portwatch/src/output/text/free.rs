@@ -1,9 +1,6 @@
 use std::io;
 
-use crate::{
-    model::Headroom,
-    output::{FreeReport, escape},
-};
+use crate::output::{FreeReport, escape};
 
 /// Writes the ports that a tuple can still get.
 ///
@@ -33,7 +30,7 @@ pub fn write_free(out: &mut dyn io::Write, report: &FreeReport<'_>) -> io::Resul
     line("capacity", room.capacity.to_string())?;
     line("used", room.used.to_string())?;
     line("reclaimable", room.reclaimable.to_string())?;
-    line("headroom", headroom(room.headroom))?;
+    line("headroom", room.headroom.to_string())?;
     if room.untold > 0 {
         line(
             "not told",
@@ -48,21 +45,11 @@ pub fn write_free(out: &mut dyn io::Write, report: &FreeReport<'_>) -> io::Resul
     line("free ports", free)
 }
 
-/// `6`, `6 or 7`, `6 to 9`.
-fn headroom(headroom: Headroom) -> String {
-    let Headroom { sure, most } = headroom;
-    match most.saturating_sub(sure) {
-        0 => sure.to_string(),
-        1 => format!("{sure} or {most}"),
-        _ => format!("{sure} to {most}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
 
-    use super::{FreeReport, Headroom, headroom, write_free};
+    use super::{FreeReport, write_free};
     use crate::model::{
         Obstacles, PortRange, Search,
         testing::{namespace, tuple},
@@ -104,11 +91,5 @@ web1  127.0.0.1 -> 127.0.0.1:8080
   free ports  40000,40002-40006
 "
         );
-    }
-
-    #[test]
-    fn what_is_not_known_is_a_span() {
-        assert_eq!(headroom(Headroom { sure: 3, most: 3 }), "3");
-        assert_eq!(headroom(Headroom { sure: 3, most: 9 }), "3 to 9");
     }
 }
