@@ -44,7 +44,7 @@ pub fn scan(net: u64, first: u32, l3mdev: u32) {
 /// One bucket a step, or the end of a chain: the ports of long chains take steps from the others.
 #[inline(always)]
 fn walk(page: *mut PortsPage, net: u64, first: u32, l3mdev: u32) -> Option<()> {
-    let table = Table::of(net, l3mdev)?;
+    let table = Table::of(net, l3mdev);
     let mut node = table.chain(first)?;
     for _ in 0..BUCKETS_A_RUN {
         // SAFETY: one run at a time writes the page. Volatile, so that the verifier forgets the
@@ -56,9 +56,8 @@ fn walk(page: *mut PortsPage, net: u64, first: u32, l3mdev: u32) -> Option<()> {
         let state = if node == 0 {
             PortState::Absent as u8
         } else {
-            let (state, next) = table.bucket(node, first + index)?;
+            let state = table.bucket(node, first + index, &mut node)?;
             if state == PortState::Absent as u8 {
-                node = next;
                 continue;
             }
             state
@@ -77,21 +76,24 @@ fn walk(page: *mut PortsPage, net: u64, first: u32, l3mdev: u32) -> Option<()> {
 }
 
 impl Table {
+    /// Of a namespace. What can't be read is 0, and no chain is found then.
     #[inline(always)]
-    fn of(net: u64, l3mdev: u32) -> Option<Self> {
+    fn of(net: u64, l3mdev: u32) -> Self {
         let mut place = net + u64::from(offset!(net_tcp_death_row));
         if offset!(inet_timewait_death_row_hashinfo) != NO_MEMBER {
-            place = probe::<u64>(place)? + u64::from(offset!(inet_timewait_death_row_hashinfo));
+            let row = probe::<u64>(place).unwrap_or(0);
+            place = row + u64::from(offset!(inet_timewait_death_row_hashinfo));
         }
-        let info: u64 = probe(place)?;
-        let size: u32 = probe(info + u64::from(offset!(inet_hashinfo_bhash_size)))?;
-        Some(Self {
+        let info = probe::<u64>(place).unwrap_or(0);
+        let size = info + u64::from(offset!(inet_hashinfo_bhash_size));
+        let buckets = info + u64::from(offset!(inet_hashinfo_bhash));
+        Self {
             net,
             l3mdev,
-            hash_mix: probe(net + u64::from(offset!(net_hash_mix)))?,
-            buckets: probe(info + u64::from(offset!(inet_hashinfo_bhash)))?,
-            mask: size.wrapping_sub(1),
-        })
+            hash_mix: probe(net + u64::from(offset!(net_hash_mix))).unwrap_or(0),
+            buckets: probe(buckets).unwrap_or(0),
+            mask: probe::<u32>(size).unwrap_or(0).wrapping_sub(1),
+        }
     }
 
     /// The first bucket of a port's chain (`inet_bhashfn`), 0 for none.
@@ -103,9 +105,9 @@ impl Table {
     }
 
     /// The state of a port by the bucket at `node`, which is absent where the bucket is not its
-    /// own, and the bucket behind.
+    /// own; none when it can't be read. `next` becomes the bucket behind.
     #[inline(always)]
-    fn bucket(&self, node: u64, port: u32) -> Option<(u8, u64)> {
+    fn bucket(&self, node: u64, port: u32, next: &mut u64) -> Option<u8> {
         let mut copy = MaybeUninit::<[u64; BIND_BUCKET_COPY / 8]>::uninit();
         if !probe_into(&mut copy, node - u64::from(offset!(inet_bind_bucket_node))) {
             return None;
@@ -113,7 +115,7 @@ impl Table {
         let base = copy.as_ptr().cast();
         // SAFETY: the loader checked that the members lie inside the copy.
         unsafe {
-            let next: u64 = read(base, offset!(inet_bind_bucket_node));
+            *next = read(base, offset!(inet_bind_bucket_node));
             let own = read::<u64>(base, offset!(inet_bind_bucket_ib_net)) == self.net
                 && u32::from(read::<u16>(base, offset!(inet_bind_bucket_port))) == port
                 && read::<u32>(base, offset!(inet_bind_bucket_l3mdev)) == self.l3mdev;
@@ -124,7 +126,7 @@ impl Table {
                 (true, true) => PortState::Connect,
                 (true, false) => PortState::Blocked,
             };
-            Some((state as u8, next))
+            Some(state as u8)
         }
     }
 }

@@ -1,6 +1,9 @@
 //! `portwatch free`: the ports that one tuple can still get.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    net::IpAddr,
+};
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
@@ -14,7 +17,7 @@ use crate::{
         route,
     },
     output::{FreeReport, json, text},
-    tracer::{Question, free},
+    tracer::{Question, TracerError, free},
 };
 
 /// Asks the kernel's tables and prints the answer.
@@ -26,7 +29,7 @@ pub fn run(args: &FreeArgs) -> Result<Exit> {
     let netns = netns(args, &mut found)?;
     let question = netns
         .run(|| question(args))
-        .context("cannot enter the network namespace (CAP_SYS_ADMIN is needed)")??;
+        .map_err(|error| refused("entering the network namespace", error))??;
     let answer = free(netns, &question)?;
     let report = FreeReport {
         time: Timestamp::now(),
@@ -73,12 +76,7 @@ fn question(args: &FreeArgs) -> Result<Question> {
             return Err(usage("the local address is given twice: drop --local"));
         }
         (Some(local), None) | (None, Some(local)) => local,
-        (None, None) => route::source_towards(peer, bound_dev).map_err(|error| {
-            usage(format!(
-                "no route to {} here: {error}; give the local address with --local",
-                peer.ip()
-            ))
-        })?,
+        (None, None) => source(peer.ip(), bound_dev)?,
     };
     if local.is_ipv4() != peer.is_ipv4() {
         return Err(usage(format!(
@@ -93,6 +91,25 @@ fn question(args: &FreeArgs) -> Result<Question> {
         bound_dev,
         own_range: args.range.map(|range| (range.low, range.high)),
     })
+}
+
+/// The local address that the route decides.
+fn source(peer: IpAddr, bound_dev: u32) -> Result<IpAddr> {
+    route::source_towards(peer, bound_dev).map_err(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied => refused("asking for the route to the peer", error),
+        _ => usage(format!(
+            "no route to {peer} here: {error}; give the local address with --local"
+        )),
+    })
+}
+
+/// An error that may be one of missing privileges.
+fn refused(what: &str, error: io::Error) -> anyhow::Error {
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        let what = what.to_owned();
+        return TracerError::Privileges { what }.into();
+    }
+    anyhow::Error::from(error).context(what.to_owned())
 }
 
 fn usage(what: impl ToString) -> anyhow::Error {

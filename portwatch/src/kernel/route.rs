@@ -3,30 +3,35 @@
 use std::{
     ffi::CString,
     io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
-    os::fd::AsRawFd,
+    net::{IpAddr, SocketAddr},
+    os::fd::{AsFd, AsRawFd, BorrowedFd},
+};
+
+use rustix::net::{
+    AddressFamily, SocketFlags, SocketType, connect, getsockname, ipproto, socket_with,
 };
 
 /// `SO_BINDTOIFINDEX`, include/uapi/asm-generic/socket.h, since 5.1.
 const SO_BINDTOIFINDEX: libc::c_int = 62;
 
-/// The source address of the route to a peer. Nothing is sent: it is a UDP socket that is connected.
+/// The source address of the route to a peer. Nothing is sent. It is a raw socket that is connected
+/// (CAP_NET_RAW): one of UDP would need a port, and there may be none.
 ///
 /// # Errors
 /// When there is no route.
-pub fn source_towards(peer: SocketAddr, bound_dev: u32) -> io::Result<IpAddr> {
-    let any: IpAddr = match peer.ip() {
-        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+pub fn source_towards(peer: IpAddr, bound_dev: u32) -> io::Result<IpAddr> {
+    let family = match peer {
+        IpAddr::V4(_) => AddressFamily::INET,
+        IpAddr::V6(_) => AddressFamily::INET6,
     };
-    let socket = UdpSocket::bind((any, 0))?;
+    let (flags, protocol) = (SocketFlags::CLOEXEC, Some(ipproto::RAW));
+    let socket = socket_with(family, SocketType::RAW, flags, protocol)?;
     if bound_dev != 0 {
-        bind_to_device(&socket, bound_dev)?;
+        bind_to_device(socket.as_fd(), bound_dev)?;
     }
-    // To a port that exists: UDP can't be connected to port 0.
-    let port = peer.port().max(1);
-    socket.connect(SocketAddr::new(peer.ip(), port))?;
-    Ok(socket.local_addr()?.ip().to_canonical())
+    connect(&socket, &SocketAddr::new(peer, 0))?;
+    let own = SocketAddr::try_from(getsockname(&socket)?)?;
+    Ok(own.ip().to_canonical())
 }
 
 /// The index of a device by its name or index; none where there is no such device.
@@ -41,7 +46,7 @@ pub fn device_index(name: &str) -> Option<u32> {
         .or_else(|| name.parse().ok().filter(|index| *index != 0))
 }
 
-fn bind_to_device(socket: &UdpSocket, index: u32) -> io::Result<()> {
+fn bind_to_device(socket: BorrowedFd<'_>, index: u32) -> io::Result<()> {
     // SAFETY: the value lives through the call and is as long as told.
     let result = unsafe {
         libc::setsockopt(
@@ -68,9 +73,15 @@ mod tests {
     fn loopback_is_its_own_source() {
         let (source, device, none) = in_new_netns(|| {
             loopback_up().unwrap();
-            let peer = "127.0.0.9:80".parse().unwrap();
-            let source = source_towards(peer, 1).unwrap();
-            let far = source_towards("192.0.2.1:80".parse().unwrap(), 0);
+            // No port is needed.
+            let range = "/proc/sys/net/ipv4/ip_local_port_range";
+            std::fs::write(range, "40000 40000").unwrap();
+            let reserved = "/proc/sys/net/ipv4/ip_local_reserved_ports";
+            std::fs::write(reserved, "40000").unwrap();
+            let source = source_towards("127.0.0.9".parse().unwrap(), 1).unwrap();
+            let v6 = source_towards("::1".parse().unwrap(), 0).unwrap();
+            assert_eq!(v6.to_string(), "::1");
+            let far = source_towards("192.0.2.1".parse().unwrap(), 0);
             (source, device_index("lo"), far.is_err())
         });
         assert_eq!(source.to_string(), "127.0.0.1");

@@ -4,10 +4,12 @@
 //! `PORTWATCH_SEED=n` repeats a randomised run.
 
 mod bound;
+mod check;
 mod joined;
 mod places;
 mod random;
 mod ranges;
 mod room;
 mod time_wait;
+mod usage;
 mod watch;
