@@ -9,4 +9,8 @@ pub struct Census {
     pub states: [u32; 13],
     /// The part of them that are mini-sockets.
     pub time_wait: u32,
+    /// The tuple's number in this census, from 0 on.
+    pub index: u32,
+    /// Always zero.
+    pub reserved: u32,
 }

@@ -72,6 +72,31 @@ pub struct Offsets {
     pub fdtable_fd: u32,
     pub file_private_data: u32,
     pub socket_sk: u32,
+    pub net_hash_mix: u32,
+    /// From the start of `struct net` to the pointer `hashinfo`; where `tcp_death_row` is a pointer
+    /// (5.19, 6.0), to that pointer.
+    pub net_tcp_death_row: u32,
+    /// [`NO_MEMBER`] where `tcp_death_row` lies in `struct net`.
+    pub inet_timewait_death_row_hashinfo: u32,
+    pub net_sysctl_tcp_tw_reuse: u32,
+    /// Milliseconds; [`NO_MEMBER`] before 6.14.
+    pub net_sysctl_tcp_tw_reuse_delay: u32,
+    pub inet_hashinfo_bhash: u32,
+    pub inet_hashinfo_bhash_size: u32,
+    pub inet_bind_hashbucket_chain: u32,
+    /// Bytes of a `struct inet_bind_hashbucket`, of which `bhash` is an array.
+    pub inet_bind_hashbucket_size: u32,
+    pub inet_bind_bucket_ib_net: u32,
+    pub inet_bind_bucket_l3mdev: u32,
+    pub inet_bind_bucket_port: u32,
+    pub inet_bind_bucket_node: u32,
+    pub tcp_timewait_sock_tw_ts_recent_stamp: u32,
+    /// [`NO_MEMBER`] before 6.14.
+    pub inet_timewait_sock_tw_entry_stamp: u32,
+    /// [`NO_MEMBER`] before 6.3, but for those who took it over (6.1.192 has it).
+    pub inet_sock_local_port_range: u32,
+    /// 1 where that is two halves (up to 6.7), 0 where it is one word.
+    pub inet_sock_local_port_range_is_struct: u32,
 }
 
 impl Offsets {
@@ -114,6 +139,6 @@ impl Config {
 pub struct Control {
     /// Generation that the current walk marks sockets with.
     pub generation: u32,
-    /// Always zero.
-    pub reserved: u32,
+    /// Tuples of the census so far; counted by the kernel side.
+    pub census_tuples: u32,
 }

@@ -11,6 +11,7 @@ mod census;
 mod config;
 mod key;
 mod netns;
+mod ports;
 mod record;
 mod slow;
 mod socket;
@@ -22,6 +23,9 @@ pub use config::{Config, Control, NO_MEMBER, Offsets, SOCK_COMMON_COPY, TIME_WAI
 pub use key::{TupleKey, v4_mapped};
 pub use netns::{
     NETNS_PAGE_ROWS, NetnsPage, NetnsRow, NetnsSettings, RESERVED_BYTES, ReservedPorts,
+};
+pub use ports::{
+    BIND_BUCKET_COPY, BUCKETS_A_RUN, PORTS_A_RUN, PortRow, PortState, PortsPage, WalkSettings,
 };
 pub use record::{EVENT_BURST, EVENT_WINDOW_SHIFT, Record, RecordKind};
 pub use slow::SlowSearches;

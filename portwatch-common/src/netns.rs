@@ -34,6 +34,10 @@ pub struct NetnsRow {
     pub low: u16,
     /// Last port of `ip_local_port_range`, inclusive.
     pub high: u16,
+    /// `tcp_tw_reuse`.
+    pub tw_reuse: u32,
+    /// `tcp_tw_reuse_delay`, milliseconds; 0 where the kernel has no such setting.
+    pub tw_reuse_delay_ms: u32,
 }
 
 /// Result of one run of the program `netns_list`.

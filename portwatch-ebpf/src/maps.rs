@@ -6,8 +6,8 @@ use aya_ebpf::{
     macros::btf_map,
 };
 use portwatch_common::{
-    Census, Control, NetnsPage, NetnsSettings, Record, ReservedPorts, Stats, Tracked, TupleEntry,
-    TupleKey,
+    Census, Control, NetnsPage, NetnsSettings, PortsPage, Record, ReservedPorts, Stats, Tracked,
+    TupleEntry, TupleKey, WalkSettings,
 };
 
 use crate::hooks::timer::Timers;
@@ -78,6 +78,14 @@ pub static NETNS_PAGE: Array<NetnsPage, 1> = Array::new();
 /// Result of the program `netns_reserved`.
 #[btf_map]
 pub static RESERVED: Array<ReservedPorts, 1> = Array::new();
+
+/// Result of the program `ports_scan`.
+#[btf_map]
+pub static PORTS_PAGE: Array<PortsPage, 1> = Array::new();
+
+/// What the walks `walk_count` and `walk_ports` are told.
+#[btf_map]
+pub static WALK: Array<WalkSettings, 1> = Array::new();
 
 /// Adds one to a counter of [`Stats`] of this CPU.
 macro_rules! count {

@@ -105,7 +105,7 @@ pub struct Start<const WORDS: usize> {
 }
 
 /// What every socket begins with.
-type Common = Start<{ SOCK_COMMON_COPY / 8 }>;
+pub type Common = Start<{ SOCK_COMMON_COPY / 8 }>;
 /// A TIME_WAIT mini-socket.
 pub type TimeWait = Start<{ TIME_WAIT_COPY / 8 }>;
 
@@ -145,6 +145,14 @@ impl<const WORDS: usize> Start<WORDS> {
     fn member<T: Copy>(&self, offset: u32) -> T {
         // SAFETY: the loader checked that the member lies inside the copy.
         unsafe { read(self.copy.as_ptr().cast(), offset) }
+    }
+}
+
+impl Common {
+    /// TCP state.
+    #[inline(always)]
+    pub fn state(&self) -> u8 {
+        self.member(offset!(sock_common_skc_state))
     }
 }
 

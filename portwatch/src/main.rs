@@ -5,7 +5,7 @@ use std::{io::Write, process::ExitCode};
 use log::LevelFilter;
 use portwatch::{
     cli::{self, Command, Parsed},
-    commands::{check, doctor, watch},
+    commands::{check, doctor, free, watch},
     exit::Exit,
 };
 
@@ -18,6 +18,7 @@ fn main() -> ExitCode {
     let result = match command {
         Command::Watch(args) => watch::run(&args, ratios),
         Command::Check(args) => Ok(check::run(&args, ratios)),
+        Command::Free(args) => free::run(&args),
         Command::Doctor(args) => doctor::run(&args),
     };
     result.unwrap_or_else(|error| Exit::report(&error)).into()

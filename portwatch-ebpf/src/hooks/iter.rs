@@ -2,34 +2,33 @@
 
 use core::ffi::c_void;
 
-use aya_ebpf::bindings::BPF_NOEXIST;
-use portwatch_common::{Census, Phase, Tracked, TupleKey};
+use portwatch_common::{Phase, Tracked, TupleKey};
 
 use crate::{
     accounting::{enter, leave},
     hooks::timer::is_ending,
     kernel::{read, state, time_wait_armed},
     located::Located,
-    maps::{CENSUS, CONTROL, SOCKETS, TUPLE_SLOTS, count},
+    maps::{CONTROL, SOCKETS, TUPLE_SLOTS, count},
     settings::offset,
     socket::{Socket, TimeWait, Typed},
 };
 
 /// A connection, as a walk meets it.
-struct Connection {
-    located: Located,
+pub struct Connection {
+    pub located: Located,
     /// Whether connect chose its port, as far as the socket still tells: before 6.17.13 a bind
     /// that joins the port's bucket later turns the answer.
-    autobound: bool,
-    local_port: u16,
-    state: u8,
-    phase: Phase,
+    pub autobound: bool,
+    pub local_port: u16,
+    pub state: u8,
+    pub phase: Phase,
 }
 
 impl Connection {
     /// One to be filled in place: older verifiers refuse to copy what was returned in part.
     #[inline(always)]
-    const fn unknown() -> Self {
+    pub const fn unknown() -> Self {
         Self {
             located: Located {
                 key: TupleKey {
@@ -51,7 +50,7 @@ impl Connection {
 
     /// Looks at one socket of the list; none when it is no connection.
     #[inline(always)]
-    fn look(&mut self, sk: *const c_void) -> Option<&Self> {
+    pub fn look(&mut self, sk: *const c_void) -> Option<&Self> {
         // SAFETY: the iterator passes a `struct sock_common`.
         let state: u8 = unsafe { read(sk, offset!(sock_common_skc_state)) };
         match i32::from(state) {
@@ -156,45 +155,4 @@ fn still_is(tracked: &mut Tracked, connection: Option<&Connection>) -> bool {
         tracked.phase = Phase::Live as u8;
     }
     tracked.local_port == connection.local_port
-}
-
-/// For a census: counts a socket by tuple and state.
-#[inline(always)]
-pub fn count(sk: *const c_void) {
-    if sk.is_null() {
-        return;
-    }
-    let mut connection = Connection::unknown();
-    let Some(connection) = connection
-        .look(sk)
-        .filter(|connection| connection.autobound)
-    else {
-        return;
-    };
-    let key = &connection.located.key;
-    let census = match CENSUS.get_ptr_mut(key) {
-        Some(census) => census,
-        None => {
-            if CENSUS
-                .insert(key, Census::default(), u64::from(BPF_NOEXIST))
-                .is_err()
-            {
-                count!(tuples_full);
-                return;
-            }
-            let Some(census) = CENSUS.get_ptr_mut(key) else {
-                return;
-            };
-            census
-        }
-    };
-    let state = usize::from(connection.state & 15);
-    if state >= 13 {
-        return;
-    }
-    // SAFETY: one walk at a time counts; `state` is inside the array.
-    unsafe {
-        *(&raw mut (*census).states).cast::<u32>().add(state) += 1;
-        (*census).time_wait += u32::from(matches!(connection.phase, Phase::TimeWait));
-    }
 }

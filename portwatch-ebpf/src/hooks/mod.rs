@@ -1,7 +1,10 @@
+pub mod census;
 pub mod errno;
 pub mod function;
+pub mod held;
 pub mod iter;
 pub mod kprobe;
 pub mod on_demand;
+pub mod ports;
 pub mod timer;
 pub mod tracepoint;

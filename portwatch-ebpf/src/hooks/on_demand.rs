@@ -3,7 +3,7 @@
 use core::{ffi::c_void, ptr};
 
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
-use portwatch_common::{NETNS_PAGE_ROWS, NetnsRow, RESERVED_BYTES, SLOTS_A_RUN};
+use portwatch_common::{NETNS_PAGE_ROWS, NO_MEMBER, NetnsRow, RESERVED_BYTES, SLOTS_A_RUN};
 
 use crate::{
     accounting::leave,
@@ -41,22 +41,11 @@ pub fn netns_list(cursor: u64, start: u64) {
         // walk the loop once for every value that it can have.
         for step in 0..NETNS_PAGE_ROWS {
             let net = node.wrapping_sub(member);
-            let found = if probe::<u64>(net + u64::from(offset!(net_ns_ops))) == Some(ops) {
-                row(net)
-            } else {
-                Some(NetnsRow {
-                    net: 0,
-                    cookie: 0,
-                    inum: 0,
-                    low: 0,
-                    high: 0,
-                })
-            };
-            let Some(found) = found else { return };
-            (&raw mut (*page).rows)
-                .cast::<NetnsRow>()
-                .add(step)
-                .write(found);
+            let place = (&raw mut (*page).rows).cast::<NetnsRow>().add(step);
+            (*place).net = 0;
+            if probe::<u64>(net + u64::from(offset!(net_ns_ops))) == Some(ops) && !row(place, net) {
+                return;
+            }
             (*page).count = step as u32 + 1;
             let Some(next) = probe::<u64>(node) else {
                 return;
@@ -72,17 +61,32 @@ pub fn netns_list(cursor: u64, start: u64) {
     }
 }
 
+/// Fills a row in place; false when the namespace can't be read. A value that can't be read is zero:
+/// older verifiers refuse the reload of one that is undefined on some path.
+///
+/// # Safety
+///
+/// `place` points to a row of the page.
 #[inline(always)]
-fn row(net: u64) -> Option<NetnsRow> {
-    let inum: u32 = probe(net + u64::from(offset!(net_ns_inum)))?;
+unsafe fn row(place: *mut NetnsRow, net: u64) -> bool {
+    let inum = probe::<u32>(net + u64::from(offset!(net_ns_inum))).unwrap_or(0);
+    let reuse = probe::<u8>(net + u64::from(offset!(net_sysctl_tcp_tw_reuse))).unwrap_or(0);
     let (low, high) = range(net);
-    Some(NetnsRow {
-        net,
-        cookie: netns_key_at(net)?,
-        inum,
-        low,
-        high,
-    })
+    // SAFETY: by contract.
+    unsafe {
+        (*place).net = net;
+        (*place).cookie = netns_key_at(net).unwrap_or(0);
+        (*place).inum = inum;
+        (*place).low = low;
+        (*place).high = high;
+        (*place).tw_reuse = reuse.into();
+        (*place).tw_reuse_delay_ms = 0;
+        if offset!(net_sysctl_tcp_tw_reuse_delay) != NO_MEMBER {
+            let delay = net + u64::from(offset!(net_sysctl_tcp_tw_reuse_delay));
+            (*place).tw_reuse_delay_ms = probe(delay).unwrap_or(0);
+        }
+        inum != 0 && (*place).cookie != 0
+    }
 }
 
 /// Copies the bitmap of reserved ports of a namespace.

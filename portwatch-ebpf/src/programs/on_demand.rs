@@ -31,3 +31,11 @@ pub fn sweep_drop(ctx: RawTracePointContext) -> i32 {
     hooks::on_demand::sweep_drop(ctx.arg(0), ctx.arg::<u64>(1) as u32);
     0
 }
+
+/// Run on demand. Arguments: the address of a `struct net`, the first port, the L3 domain.
+#[raw_tracepoint(tracepoint = "sys_enter")]
+pub fn ports_scan(ctx: RawTracePointContext) -> i32 {
+    let (port, l3mdev) = (ctx.arg::<u64>(1) as u32, ctx.arg::<u64>(2) as u32);
+    hooks::ports::scan(ctx.arg(0), port, l3mdev);
+    0
+}

@@ -7,9 +7,15 @@ use crate::hooks;
 /// Context of an `iter/tcp` program (`struct bpf_iter__tcp`).
 #[repr(C)]
 pub struct IterTcp {
-    meta: *const c_void,
+    meta: *const IterMeta,
     sk_common: *const c_void,
     uid: u64,
+}
+
+/// What every iterator's context begins with (`struct bpf_iter_meta`).
+#[repr(C)]
+struct IterMeta {
+    seq: *mut c_void,
 }
 
 /// Puts every socket of a namespace into the set, or marks it as seen.
@@ -25,7 +31,7 @@ pub unsafe extern "C" fn walk_track(ctx: *const IterTcp) -> i32 {
     0
 }
 
-/// Counts every socket of a namespace by tuple and state.
+/// Counts every socket of a namespace by tuple and state, and writes the port of each.
 ///
 /// # Safety
 ///
@@ -34,6 +40,21 @@ pub unsafe extern "C" fn walk_track(ctx: *const IterTcp) -> i32 {
 #[cfg_attr(target_arch = "bpf", unsafe(link_section = "iter/tcp"))]
 pub unsafe extern "C" fn walk_count(ctx: *const IterTcp) -> i32 {
     // SAFETY: the iterator passes a valid context.
-    hooks::iter::count(unsafe { (*ctx).sk_common });
+    let (seq, sk) = unsafe { ((*(*ctx).meta).seq, (*ctx).sk_common) };
+    hooks::census::count(seq, sk);
+    0
+}
+
+/// Writes the ports that one tuple holds.
+///
+/// # Safety
+///
+/// Called by the kernel's socket iterator with its own context.
+#[unsafe(no_mangle)]
+#[cfg_attr(target_arch = "bpf", unsafe(link_section = "iter/tcp"))]
+pub unsafe extern "C" fn walk_ports(ctx: *const IterTcp) -> i32 {
+    // SAFETY: the iterator passes a valid context.
+    let (seq, sk) = unsafe { ((*(*ctx).meta).seq, (*ctx).sk_common) };
+    hooks::held::write(seq, sk);
     0
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod filter;
+mod free;
 mod parse;
 mod watch;
 
@@ -10,6 +11,7 @@ use log::LevelFilter;
 
 pub use check::{CheckArgs, SourceChoice};
 pub use filter::TupleArgs;
+pub use free::FreeArgs;
 pub use parse::{Parsed, parse};
 pub use watch::{BpfLog, Color, Hooks, SlowSearch, TimeWaitChoice, WatchArgs};
 
@@ -19,6 +21,7 @@ Examples:
   portwatch --netns web1 --port 8080,8443      watch one namespace, two backends
   portwatch --json | jq 'select(.event == \"exhausted\")'
   portwatch check -w 70% -c 90%                one shot, for a monitoring system
+  portwatch free 10.0.0.2:443                  how many more connections there
   portwatch doctor                             what works on this machine
 
 Exit codes: 0 ended as asked, 1 unexpected failure, 2 bad usage, 3 missing privileges,
@@ -47,6 +50,8 @@ pub enum Command {
     Watch(Box<WatchArgs>),
     /// Look once and answer as a monitoring plugin: OK, WARNING, CRITICAL or UNKNOWN
     Check(CheckArgs),
+    /// Tell which local ports one tuple can still get, and how many connections that makes
+    Free(FreeArgs),
     /// Tell what this kernel and these privileges allow, and what to do about it
     Doctor(DoctorArgs),
 }
@@ -90,6 +95,7 @@ impl Command {
         let (log, bpf_log) = match self {
             Self::Watch(args) => (args.log, args.tracer.bpf_log.into()),
             Self::Check(args) => (args.log, LevelFilter::Off),
+            Self::Free(args) => (args.log, LevelFilter::Off),
             Self::Doctor(args) => (args.log, LevelFilter::Off),
         };
         let own = match log.verbose {

@@ -14,7 +14,7 @@ use crate::{
 pub struct Parsed {
     /// What to do.
     pub command: Command,
-    /// The thresholds; `doctor` has the default ones.
+    /// The thresholds; `free` and `doctor` have the default ones.
     pub ratios: Ratios,
 }
 
@@ -47,7 +47,7 @@ fn try_parse(arguments: Vec<OsString>) -> Result<Parsed, clap::Error> {
     let ratios = match &command {
         Command::Watch(args) => Ratios::new(args.warning, args.critical),
         Command::Check(args) => Ratios::new(args.warning, args.critical),
-        Command::Doctor(_) => Ok(Ratios::default()),
+        Command::Free(_) | Command::Doctor(_) => Ok(Ratios::default()),
     };
     let ratios = ratios.map_err(|error| Cli::command().error(ErrorKind::ValueValidation, error))?;
     Ok(Parsed { command, ratios })
@@ -148,6 +148,27 @@ mod tests {
     }
 
     #[test]
+    fn free_takes_a_tuple_as_it_is_printed() {
+        let words = [
+            "portwatch",
+            "free",
+            "-N",
+            "web1",
+            "::1 -> [::1]:80",
+            "--range=1-0",
+        ];
+        let command = try_parse(words.map(Into::into).into()).map(|parsed| parsed.command);
+        let Ok(Command::Free(args)) = command else {
+            panic!("{command:?}");
+        };
+        assert_eq!(args.tuple.peer.port(), 80);
+        assert_eq!(
+            args.range.map(|range| (range.low, range.high)),
+            Some((1, 0))
+        );
+    }
+
+    #[test]
     fn bad_usage_is_refused() {
         for line in [
             "portwatch --no-such",
@@ -163,6 +184,10 @@ mod tests {
             "portwatch --slow-search 10ns",
             "portwatch --json check",
             "portwatch doctor --duration 1s",
+            "portwatch free",
+            "portwatch free 10.0.0.2",
+            "portwatch free 10.0.0.2:443 --range 5",
+            "portwatch free 10.0.0.2:443 --local x",
         ] {
             assert!(parsed(line).is_err(), "{line}");
         }

@@ -4,5 +4,6 @@
 pub mod check;
 pub mod doctor;
 mod end;
+pub mod free;
 mod select;
 pub mod watch;

@@ -8,6 +8,7 @@ pub mod host;
 pub mod netns;
 pub mod offsets;
 pub mod proc;
+pub mod route;
 pub mod sock_diag;
 pub mod symbols;
 pub mod sysctl;

@@ -4,6 +4,7 @@
 //! offsets are resolved from the kernel's own type information at every start. A member of another
 //! size than the kernel side reads is an error, never a guess.
 
+mod ports;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -69,6 +70,8 @@ pub fn resolve(btf: &Btf, kernel_release: &str) -> Result<Offsets, OffsetsError>
     tw_connect_bind(btf, &mut offsets)
         .map_err(|problem| fail("inet_timewait_sock", "tw_connect_bind", problem))?;
     local_ports(btf, &mut offsets).map_err(|problem| fail("net", LOCAL_PORTS, problem))?;
+    ports::resolve(btf, &mut offsets)
+        .map_err(|(structure, member, problem)| fail(structure, member, problem))?;
     Ok(offsets)
 }
 

@@ -108,6 +108,7 @@ impl<'a> Census<'a> {
                     time_wait: count.time_wait,
                     reclaimable: None,
                     capacity,
+                    room: None,
                 },
                 forecast: Forecast::default(),
                 first_seen: None,

@@ -1,5 +1,6 @@
 //! What portwatch knows and concludes: plain values and pure functions, no input or output.
 
+mod ask;
 mod census;
 pub mod container;
 mod diagnosis;
@@ -9,7 +10,9 @@ mod explanation;
 mod filter;
 pub mod forecast;
 mod namespace;
+mod ports;
 mod ratio;
+mod room;
 mod screen;
 mod size;
 pub mod state;
@@ -19,6 +22,7 @@ pub(crate) mod testing;
 mod tuple;
 mod verdict;
 
+pub use ask::{Ask, parse_ip, parse_port_range};
 pub use census::{Census, SocketRow};
 pub use diagnosis::{Check, Diagnosis, HookSetReport, Readiness, Status};
 pub use duration::{parse_duration, parse_short_duration};
@@ -30,7 +34,9 @@ pub use explanation::{
 pub use filter::{Filter, NetnsFilter, parse_comm, parse_peer};
 pub use forecast::{EtaWarning, History, since_birth};
 pub use namespace::{Namespace, NetnsId, PortRange};
+pub use ports::PortSet;
 pub use ratio::{Ratio, Ratios};
+pub use room::{Headroom, Obstacles, Room, Search};
 pub use screen::Screen;
 pub use size::parse_ring_size;
 pub use storm::Storm;

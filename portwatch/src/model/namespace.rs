@@ -38,7 +38,8 @@ pub struct Namespace {
     pub range: PortRange,
     /// Ports of the range in `ip_local_reserved_ports`.
     pub reserved: u32,
-    /// Ports of the range held through bind; not known yet to this version.
+    /// Ports of the range that are held through bind and not reserved: no connection of any tuple
+    /// gets one of them. None where nobody counted them.
     pub blocked: Option<u32>,
     /// `tcp_tw_reuse`; none where it was not read.
     pub tw_reuse: Option<u8>,
@@ -47,10 +48,14 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    /// Ports that a tuple without connections could use: range minus reserved.
+    /// Ports that a tuple without connections could use: range minus reserved minus blocked, as
+    /// far as that is known.
     #[must_use]
     pub fn capacity(&self) -> u32 {
-        self.range.len().saturating_sub(self.reserved)
+        self.range
+            .len()
+            .saturating_sub(self.reserved)
+            .saturating_sub(self.blocked.unwrap_or(0))
     }
 }
 
@@ -67,9 +72,45 @@ impl PortRange {
         (u32::from(self.high) + 1).saturating_sub(u32::from(self.low))
     }
 
+    /// The range of a socket that has its own (`IP_LOCAL_PORT_RANGE`) in a namespace of this one:
+    /// an end of it counts where it lies inside (`inet_sk_get_local_port_range`). 0 is no end.
+    #[must_use]
+    pub fn narrowed(self, low: u16, high: u16) -> Self {
+        let mut range = self;
+        if range.contains(low) {
+            range.low = low;
+        }
+        if range.contains(high) {
+            range.high = high;
+        }
+        range
+    }
+
     /// True for a range that holds no port.
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PortRange;
+
+    #[test]
+    fn a_sockets_own_range_counts_as_far_as_it_lies_inside() {
+        let range = PortRange {
+            low: 100,
+            high: 199,
+        };
+        let narrowed = |low, high| {
+            let PortRange { low, high } = range.narrowed(low, high);
+            (low, high)
+        };
+        assert_eq!(narrowed(120, 130), (120, 130));
+        assert_eq!(narrowed(0, 130), (100, 130));
+        assert_eq!(narrowed(120, 0), (120, 199));
+        assert_eq!(narrowed(50, 130), (100, 130));
+        assert_eq!(narrowed(50, 250), (100, 199));
     }
 }

@@ -45,6 +45,7 @@ pub(crate) fn usage(used: u32, capacity: u32) -> Usage {
         time_wait: 0,
         reclaimable: None,
         capacity,
+        room: None,
     }
 }
 

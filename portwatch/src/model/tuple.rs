@@ -1,6 +1,6 @@
 use std::{fmt, net::IpAddr, time::Duration};
 
-use super::NetnsId;
+use super::{Headroom, NetnsId};
 
 /// A tuple: inside it every connection needs its own local port.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -28,13 +28,22 @@ pub struct Usage {
     pub reclaimable: Option<u32>,
     /// Ports that the tuple could use if it had no connection.
     pub capacity: u32,
+    /// How many more connections it can open, by the ports themselves; none where only counts are
+    /// known.
+    pub room: Option<Headroom>,
 }
 
 impl Usage {
     /// How many more connections the tuple can open now.
     #[must_use]
-    pub fn headroom(&self) -> u32 {
-        self.capacity.saturating_sub(self.busy())
+    pub fn headroom(&self) -> Headroom {
+        self.room.unwrap_or_else(|| {
+            let left = self.capacity.saturating_sub(self.busy());
+            Headroom {
+                sure: left,
+                most: left,
+            }
+        })
     }
 
     /// (used − reclaimable) / capacity. A tuple of no capacity is full.
@@ -46,10 +55,15 @@ impl Usage {
         f64::from(self.busy()) / f64::from(self.capacity)
     }
 
-    /// Ports that are in the way of a new connection: `used` minus what may be reused at once.
+    /// Ports that are in the way of a new connection: `used` minus what may be reused at once. By
+    /// the ports themselves, where they are known: one outside of the range, or blocked beside, is
+    /// not in the way once more.
     #[must_use]
     pub fn busy(&self) -> u32 {
-        self.used.saturating_sub(self.reclaimable.unwrap_or(0))
+        match self.room {
+            Some(room) => self.capacity.saturating_sub(room.most),
+            None => self.used.saturating_sub(self.reclaimable.unwrap_or(0)),
+        }
     }
 }
 

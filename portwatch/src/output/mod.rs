@@ -14,7 +14,7 @@ use std::io;
 use crate::model::Event;
 
 pub use escape::escape;
-pub use report::CheckReport;
+pub use report::{CheckReport, FreeReport};
 pub use style::{ColorChoice, use_color};
 
 /// Writes events down, one after the other.

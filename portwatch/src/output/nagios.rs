@@ -100,6 +100,12 @@ fn describe(sample: &TupleSample, report: &CheckReport<'_>) -> String {
     if usage.time_wait > 0 {
         let _ = write!(text, ", {} in TIME_WAIT", usage.time_wait);
     }
+    if let Some(reclaimable @ 1..) = usage.reclaimable {
+        let _ = write!(text, " ({reclaimable} reclaimable)");
+    }
+    if let Some(room) = usage.room {
+        let _ = write!(text, ", {room} left");
+    }
     text
 }
 

@@ -1,6 +1,6 @@
 use jiff::Timestamp;
 
-use crate::model::{Namespace, Ratios, Verdict};
+use crate::model::{Namespace, Ratios, Room, Search, Tuple, Verdict};
 
 /// Everything that `check` found.
 #[derive(Debug)]
@@ -23,4 +23,21 @@ pub struct CheckReport<'a> {
     pub verdict: Verdict<'a>,
     /// What went wrong on the way, a sentence each, and did not spoil the rest.
     pub warnings: &'a [String],
+}
+
+/// What `free` found.
+#[derive(Debug)]
+pub struct FreeReport<'a> {
+    /// When, wall clock.
+    pub time: Timestamp,
+    /// Kernel release.
+    pub kernel: &'a str,
+    /// The tuple that was asked for.
+    pub tuple: &'a Tuple,
+    /// Its namespace.
+    pub namespace: &'a Namespace,
+    /// The search that was asked for.
+    pub search: Search,
+    /// What that search can find.
+    pub room: &'a Room,
 }

@@ -13,6 +13,7 @@ use aya::{
 use super::{
     Options, TracerError,
     attachment::descriptor,
+    blocked::Blocked,
     directory::Directory,
     keeper::{Shared, Work},
     machine::Machine,
@@ -59,6 +60,7 @@ impl Assembly {
             slots,
             sweeper,
             namespaces,
+            blocked: Blocked::default(),
             stop: Arc::default(),
             permille: (options.warning_permille, options.critical_permille),
             sweep_interval: sweep_interval.unwrap_or(plan.time_wait.default_sweep_interval()),

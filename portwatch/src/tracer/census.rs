@@ -3,24 +3,25 @@
 use std::collections::HashMap;
 
 use aya::maps::PerCpuArray;
-use portwatch_common::{Census, TupleKey};
+use portwatch_common::{Census, PortRow, TupleKey};
+use zerocopy::FromZeros;
 
 use super::{
     Options, TracerError, batch,
     directory::Directory,
+    exact::{Numbered, Ports, complete},
+    free::walk_settings,
     machine::Machine,
     netns::{Found, list},
     object::{Object, Purpose},
+    oracle::SCAN,
     plan::load_walk,
     sample::usage,
     statistics::Statistics,
-    walk::walk,
+    walk::rows,
 };
 use crate::{
-    kernel::{
-        netns::{Discovery, Netns},
-        sysctl,
-    },
+    kernel::netns::{Discovery, Netns},
     model::{Forecast, Namespace, NetnsId, States, TupleSample},
 };
 
@@ -33,6 +34,8 @@ pub struct Snapshot {
     pub unreachable: Vec<(NetnsId, String)>,
     /// The tuples, in no order, with their states.
     pub tuples: Vec<TupleSample>,
+    /// Namespaces whose blocked ports were not counted, because there are too many namespaces.
+    pub unasked: usize,
     /// Connections that were not counted because there are more tuples than
     /// [`Options::max_tuples`].
     pub uncounted: u64,
@@ -50,12 +53,14 @@ pub fn census(
     let machine = Machine::read()?;
     let mut object = Object::new(&Purpose::Census, options, &machine)?;
     load_walk(&mut object, &machine, "walk_count")?;
-    object.load_on_demand("netns_list")?;
-    object.load_on_demand("netns_reserved")?;
+    for name in ["netns_list", "netns_reserved", SCAN] {
+        object.load_on_demand(name)?;
+    }
     let found = list(&mut object, &HashMap::new())?;
     let discovery = discover(&found)
         .map_err(|error| TracerError::from_io("looking for network namespaces", &error))?;
     let mut snapshot = Snapshot::default();
+    let mut ports = Vec::new();
     for found in found.values() {
         let netns = discovery.namespaces.get(&found.inum);
         let namespace = namespace(found, netns);
@@ -63,18 +68,29 @@ pub fn census(
             continue;
         }
         let walked = match netns {
-            Some(netns) => {
-                walk(&mut object, "walk_count", netns).map_err(|error| error.to_string())
-            }
+            Some(netns) => count(&mut object, found, netns).map_err(|error| error.to_string()),
             None => Err("no process, name or descriptor leads there".to_owned()),
         };
         match walked {
-            Ok(()) => snapshot.namespaces.push(namespace),
+            Ok(rows) => {
+                snapshot.namespaces.push(namespace);
+                ports.extend(rows);
+            }
             Err(reason) => snapshot.unreachable.push((namespace.id, reason)),
         }
     }
-    collect(&mut object, &mut snapshot)?;
+    let ports = Ports::new(ports);
+    let mut tuples = collect(&mut object, &mut snapshot, &ports)?;
+    let namespaces = &mut snapshot.namespaces;
+    snapshot.unasked = complete(&mut object, &found, namespaces, &mut tuples, &ports)?;
+    snapshot.tuples = tuples.into_iter().map(|(sample, _)| sample).collect();
     Ok(snapshot)
+}
+
+/// Counts the sockets of a namespace; the port of each that counts comes back.
+fn count(object: &mut Object, found: &Found, netns: &Netns) -> Result<Vec<PortRow>, TracerError> {
+    object.set_element("WALK", walk_settings(found, TupleKey::new_zeroed()))?;
+    rows(object, "walk_count", netns)
 }
 
 /// Ways into the namespaces, looking no deeper than it takes to find all of them.
@@ -99,13 +115,17 @@ fn namespace(found: &Found, netns: Option<&Netns>) -> Namespace {
         range: found.range,
         reserved: found.reserved,
         blocked: None,
-        tw_reuse: netns.and_then(|netns| netns.run(sysctl::tw_reuse).ok()?),
+        tw_reuse: found.tw_reuse(),
         unreachable: None,
     }
 }
 
 /// Reads what the walks counted.
-fn collect(object: &mut Object, snapshot: &mut Snapshot) -> Result<(), TracerError> {
+fn collect(
+    object: &mut Object,
+    snapshot: &mut Snapshot,
+    ports: &Ports,
+) -> Result<Vec<Numbered>, TracerError> {
     let statistics = Statistics(object.take_map::<PerCpuArray<_, _>>("STATS")?.into());
     snapshot.uncounted = statistics.read().tuples_full;
     let directory = Directory::default();
@@ -117,14 +137,20 @@ fn collect(object: &mut Object, snapshot: &mut Snapshot) -> Result<(), TracerErr
             .collect(),
     );
     let census = object.take_data("CENSUS")?;
-    let tuples = &mut snapshot.tuples;
+    let mut tuples = Vec::new();
     batch::for_each(census.fd(), |key: TupleKey, census: Census| {
-        tuples.push(tuple(&directory, &key, &census));
+        let mut sample = sample(&directory, &key, &census);
+        sample.usage.reclaimable = Some(ports.reclaimable(census.index));
+        // One that the buffer of its only record had no room for has not counted yet.
+        if sample.usage.used > 0 {
+            tuples.push((sample, census.index));
+        }
     })
-    .map_err(|error| TracerError::from_io("reading the map CENSUS", &error))
+    .map_err(|error| TracerError::from_io("reading the map CENSUS", &error))?;
+    Ok(tuples)
 }
 
-fn tuple(directory: &Directory, key: &TupleKey, census: &Census) -> TupleSample {
+fn sample(directory: &Directory, key: &TupleKey, census: &Census) -> TupleSample {
     let used: u32 = census.states.iter().sum();
     let signed = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
     TupleSample {

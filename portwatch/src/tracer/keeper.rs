@@ -18,8 +18,9 @@ use portwatch_common::Thresholds;
 use tokio::sync::{mpsc as async_mpsc, oneshot};
 
 use super::{
-    Sweeps, TracerError, directory::Directory, namespaces::Namespaces, object::Object,
-    slots::Slots, statistics::Statistics, sweep::Sweeper, table::Table, tally::Life,
+    Sweeps, TracerError, blocked::Blocked, directory::Directory, namespaces::Namespaces,
+    object::Object, slots::Slots, statistics::Statistics, sweep::Sweeper, table::Table,
+    tally::Life,
 };
 
 /// Time between two looks at the namespaces and the slots.
@@ -119,6 +120,7 @@ pub(super) struct Work {
     pub slots: Slots,
     pub sweeper: Sweeper,
     pub namespaces: Namespaces,
+    pub blocked: Blocked,
     /// Alert thresholds, thousandths of the capacity: warning, critical.
     pub permille: (u32, u32),
     pub sweep_interval: Duration,
@@ -190,9 +192,29 @@ impl Work {
     /// When the kernel's list can't be read.
     pub fn refresh(&mut self) -> Result<(), TracerError> {
         self.namespaces.refresh(&mut self.object)?;
+        let busy = self.busy();
+        let Self {
+            object,
+            namespaces,
+            blocked,
+            ..
+        } = self;
+        let asked = blocked.refresh(object, namespaces, &busy);
         self.apply_capacities();
         self.shared.directory.replace(self.namespaces.describe());
-        Ok(())
+        asked
+    }
+
+    /// The namespaces whose tuples hold ports.
+    fn busy(&self) -> HashSet<u64> {
+        let Shared {
+            table, statistics, ..
+        } = &*self.shared;
+        let stats = statistics.read();
+        let held = table.held(&stats);
+        held.filter(|(_, entry)| entry.used > 0)
+            .map(|(_, entry)| entry.key.netns)
+            .collect()
     }
 
     /// Gives every tuple the capacity of its namespace: ranges change while containers run.

@@ -30,6 +30,9 @@ const SEARCH_AGAIN: Duration = Duration::from_secs(600);
 /// Looks after which the reserved ports are read anew.
 const RESERVED_ROUNDS: u32 = 5;
 
+/// The kernel side's copy, by cookie.
+type Settings = BpfHashMap<MapData, u64, Plain<NetnsSettings>>;
+
 /// What is known, by cookie.
 pub(super) struct Namespaces {
     /// Those that exist.
@@ -39,7 +42,7 @@ pub(super) struct Namespaces {
     /// What is known of either beyond the kernel's list.
     known: HashMap<u64, Known>,
     /// The kernel side's copy.
-    settings: BpfHashMap<MapData, u64, Plain<NetnsSettings>>,
+    settings: Settings,
     rounds: u32,
 }
 
@@ -79,15 +82,7 @@ impl Namespaces {
         }
         for (cookie, now) in &found {
             if self.found.get(cookie) != Some(now) {
-                let settings = NetnsSettings {
-                    inum: now.inum,
-                    capacity: now.capacity(),
-                    low: now.range.low,
-                    high: now.range.high,
-                };
-                // Where it has no room, the kernel side takes the whole range for the capacity of
-                // a new tuple, until the next look corrects it.
-                let _ = self.settings.insert(*cookie, Plain(settings), 0);
+                tell(&mut self.settings, now);
             }
         }
         let before = std::mem::replace(&mut self.found, found);
@@ -105,6 +100,16 @@ impl Namespaces {
             self.discover()?;
         }
         Ok(())
+    }
+
+    /// Notes how many ports of a namespace are blocked, and tells the kernel side.
+    pub fn set_blocked(&mut self, cookie: u64, blocked: u32) {
+        if let Some(found) = self.found.get_mut(&cookie)
+            && found.blocked != Some(blocked)
+        {
+            found.blocked = Some(blocked);
+            tell(&mut self.settings, found);
+        }
     }
 
     /// Takes from the kernel side's copy the namespaces that do not exist any more. It notes those
@@ -184,9 +189,21 @@ impl Namespaces {
             },
             range: found.range,
             reserved: found.reserved,
-            blocked: None,
-            tw_reuse: None,
+            blocked: found.blocked,
+            tw_reuse: found.tw_reuse(),
             unreachable: unreachable.then(|| NO_WAY_IN.to_owned()),
         }
     }
+}
+
+/// Tells the kernel side what bounds a namespace's tuples. Where it has no room, it takes the whole
+/// range for the capacity of a new tuple, until the next look corrects it.
+fn tell(settings: &mut Settings, found: &Found) {
+    let bounds = NetnsSettings {
+        inum: found.inum,
+        capacity: found.capacity(),
+        low: found.range.low,
+        high: found.range.high,
+    };
+    let _ = settings.insert(found.cookie, Plain(bounds), 0);
 }

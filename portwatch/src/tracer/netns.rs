@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 
-use aya::maps::Array;
 use portwatch_common::{NetnsPage, NetnsRow, ReservedPorts};
 
-use super::{TracerError, object::Object, pod::Plain};
-use crate::{kernel::sysctl::reserved_in_range, model::PortRange};
+use super::{TracerError, object::Object};
+use crate::model::{PortRange, PortSet};
 
 /// Walks that a changing list may break before we give up.
 const ATTEMPTS: usize = 8;
@@ -24,12 +23,28 @@ pub(super) struct Found {
     pub range: PortRange,
     /// Ports of the range in `ip_local_reserved_ports`.
     pub reserved: u32,
+    /// Ports of the range that are held through bind and not reserved; none before somebody looked.
+    pub blocked: Option<u32>,
+    /// Address of its `struct net`.
+    pub net: u64,
+    /// `tcp_tw_reuse`.
+    pub tw_reuse: u8,
+    /// `tcp_tw_reuse_delay`, milliseconds.
+    pub tw_reuse_delay_ms: u32,
 }
 
 impl Found {
-    /// Capacity of every tuple in it.
+    /// Capacity of every tuple in it, as far as it is known.
     pub fn capacity(&self) -> u32 {
-        self.range.len().saturating_sub(self.reserved)
+        self.range
+            .len()
+            .saturating_sub(self.reserved)
+            .saturating_sub(self.blocked.unwrap_or(0))
+    }
+
+    /// `tcp_tw_reuse`, as the model has it.
+    pub fn tw_reuse(&self) -> Option<u8> {
+        Some(self.tw_reuse)
     }
 }
 
@@ -69,7 +84,7 @@ fn walk(object: &mut Object) -> Result<Option<Vec<NetnsRow>>, TracerError> {
             count,
             broken,
             rows: page,
-        } = read(object, "NETNS_PAGE")?;
+        } = object.element("NETNS_PAGE")?;
         if broken != 0 {
             return Ok(None);
         }
@@ -92,40 +107,35 @@ fn complete(
         low: row.low,
         high: row.high,
     };
-    let reserved = match known.filter(|known| known.range == range) {
+    let known = known.filter(|known| known.range == range);
+    let reserved = match known {
         Some(known) => known.reserved,
-        None => reserved(object, row.net, range)?,
+        None => reserved_ports(object, row.net)?
+            .intersection(&PortSet::of_range(range))
+            .len(),
     };
     Ok(Found {
         cookie: row.cookie,
         inum: row.inum,
         range,
         reserved,
+        blocked: known.and_then(|known| known.blocked),
+        net: row.net,
+        tw_reuse: row.tw_reuse as u8,
+        tw_reuse_delay_ms: row.tw_reuse_delay_ms,
     })
 }
 
-/// Counts the reserved ports of a range. A namespace that has just gone has none.
-fn reserved(object: &mut Object, net: u64, range: PortRange) -> Result<u32, TracerError> {
+/// The reserved ports of the `struct net` at this address. A namespace that has just gone has none.
+///
+/// # Errors
+/// When the program `netns_reserved` can't run.
+pub(super) fn reserved_ports(object: &mut Object, net: u64) -> Result<PortSet, TracerError> {
     object.run("netns_reserved", &[net])?;
-    let reserved: ReservedPorts = read(object, "RESERVED")?;
+    let reserved: ReservedPorts = object.element("RESERVED")?;
     Ok(if reserved.net == net {
-        reserved_in_range(&reserved.bitmap, range)
+        PortSet::of_bitmap(&reserved.bitmap)
     } else {
-        0
+        PortSet::default()
     })
-}
-
-/// The one element of an array.
-fn read<T>(object: &mut Object, name: &str) -> Result<T, TracerError>
-where
-    T: zerocopy::FromBytes + zerocopy::IntoBytes + zerocopy::Immutable + Copy + 'static,
-{
-    let map = object.map(name)?;
-    let array: Array<_, Plain<T>> = map
-        .try_into()
-        .map_err(|error| TracerError::from_aya(&format!("map {name}"), &error))?;
-    let Plain(value) = array
-        .get(&0, 0)
-        .map_err(|error| TracerError::from_aya(&format!("reading map {name}"), &error))?;
-    Ok(value)
 }

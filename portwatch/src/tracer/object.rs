@@ -2,13 +2,15 @@
 
 use aya::{
     Ebpf, EbpfLoader,
-    maps::{Map, MapData},
+    maps::{Array, Map, MapData},
     programs::{Program, ProgramError, RawTracePoint, RawTracePointRunOptions, TestRun},
 };
-use portwatch_common::{Config, NO_MEMBER, Offsets, SOCK_COMMON_COPY, TIME_WAIT_COPY};
-use zerocopy::IntoBytes;
+use portwatch_common::{
+    BIND_BUCKET_COPY, Config, NO_MEMBER, Offsets, SOCK_COMMON_COPY, TIME_WAIT_COPY,
+};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use super::{Options, TracerError, machine::Machine, plan::Plan};
+use super::{Options, TracerError, machine::Machine, plan::Plan, pod::Plain};
 use crate::kernel::host;
 
 /// The kernel side as `cargo xtask build-ebpf` compiled it.
@@ -25,6 +27,8 @@ pub(super) enum Purpose<'a> {
     Trace(&'a Plan),
     /// One walk over the sockets that are there.
     Census,
+    /// The ports of one tuple.
+    Tuple,
 }
 
 impl Object {
@@ -42,6 +46,7 @@ impl Object {
         let (sockets, tuples, census) = match purpose {
             Purpose::Trace(_) => (options.max_sockets, options.max_tuples, 1),
             Purpose::Census => (1, 1, options.max_tuples),
+            Purpose::Tuple => (1, 1, 1),
         };
         let ebpf = EbpfLoader::new()
             .btf(Some(&machine.btf))
@@ -117,6 +122,44 @@ impl Object {
         }
     }
 
+    /// The one element of an array.
+    ///
+    /// # Errors
+    /// When the object does not hold it, or the kernel refuses.
+    pub fn element<T>(&mut self, name: &str) -> Result<T, TracerError>
+    where
+        T: FromBytes + IntoBytes + Immutable + Copy + 'static,
+    {
+        let array: Array<_, Plain<T>> = self.array(name)?;
+        let Plain(value) = array
+            .get(&0, 0)
+            .map_err(|error| TracerError::from_aya(&format!("reading map {name}"), &error))?;
+        Ok(value)
+    }
+
+    /// Writes the one element of an array.
+    ///
+    /// # Errors
+    /// As [`Self::element`].
+    pub fn set_element<T>(&mut self, name: &str, value: T) -> Result<(), TracerError>
+    where
+        T: FromBytes + IntoBytes + Immutable + Copy + 'static,
+    {
+        let mut array: Array<_, Plain<T>> = self.array(name)?;
+        array
+            .set(0, Plain(value), 0)
+            .map_err(|error| TracerError::from_aya(&format!("writing map {name}"), &error))
+    }
+
+    fn array<T>(&mut self, name: &str) -> Result<Array<&mut MapData, Plain<T>>, TracerError>
+    where
+        T: FromBytes + IntoBytes + Immutable + Copy + 'static,
+    {
+        let map = self.map(name)?;
+        map.try_into()
+            .map_err(|error| TracerError::from_aya(&format!("map {name}"), &error))
+    }
+
     /// Loads a program that is run on demand.
     ///
     /// # Errors
@@ -148,7 +191,7 @@ impl Object {
 fn config(purpose: &Purpose<'_>, options: &Options) -> Config {
     let (tw_timer_handler, time_wait_at_close) = match purpose {
         Purpose::Trace(plan) => (plan.tw_timer_handler, plan.time_wait_at_close),
-        Purpose::Census => (0, false),
+        Purpose::Census | Purpose::Tuple => (0, false),
     };
     let slow_search = options.slow_search.unwrap_or_default().as_nanos();
     Config {
@@ -169,11 +212,11 @@ fn missing(kind: &str, name: &str) -> TracerError {
     }
 }
 
-/// Refuses a kernel whose sockets have a member beyond what the kernel side copies.
+/// Refuses a kernel whose sockets or bind buckets have a member beyond what the kernel side copies.
 fn check_copy(offsets: &Offsets) -> Result<(), TracerError> {
     let flag = offsets.inet_timewait_sock_tw_connect_bind;
     let flag = if flag == NO_MEMBER { 0 } else { flag };
-    let (common, mini) = (SOCK_COMMON_COPY, TIME_WAIT_COPY);
+    let (common, mini, bucket) = (SOCK_COMMON_COPY, TIME_WAIT_COPY, BIND_BUCKET_COPY);
     let o = offsets;
     let members = [
         (
@@ -189,6 +232,12 @@ fn check_copy(offsets: &Offsets) -> Result<(), TracerError> {
         ("skc_num", o.sock_common_skc_num, 2, common),
         ("tw_substate", o.inet_timewait_sock_tw_substate, 1, mini),
         ("tw_connect_bind", flag, 1, mini),
+        ("ib_net", o.inet_bind_bucket_ib_net, 8, bucket),
+        ("l3mdev", o.inet_bind_bucket_l3mdev, 4, bucket),
+        ("port", o.inet_bind_bucket_port, 2, bucket),
+        ("fastreuse", o.inet_bind_bucket_fastreuse, 1, bucket),
+        ("fastreuseport", o.inet_bind_bucket_fastreuseport, 1, bucket),
+        ("node", o.inet_bind_bucket_node, 8, bucket),
     ];
     let beyond = members
         .iter()
@@ -198,7 +247,7 @@ fn check_copy(offsets: &Offsets) -> Result<(), TracerError> {
         Some((name, offset, _, copied)) => Err(TracerError::Refused {
             what: format!("kernel {}", host::kernel_release()),
             reason: format!(
-                "a socket's {name} at {offset} lies beyond the {copied} bytes that portwatch reads"
+                "the {name} of a socket or bind bucket at {offset} lies beyond the {copied} bytes that portwatch reads"
             ),
         }),
     }

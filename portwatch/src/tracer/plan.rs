@@ -10,6 +10,7 @@ use super::{
     },
     machine::Machine,
     object::Object,
+    oracle::SCAN,
 };
 use crate::kernel::symbols;
 
@@ -30,8 +31,13 @@ pub(super) const SYS_EXIT: &str = "sys_exit";
 /// The program that walks over the sockets.
 pub(super) const WALK: &str = "walk_track";
 /// The programs that are run on demand.
-pub(super) const ON_DEMAND: [&str; 4] =
-    ["netns_list", "netns_reserved", "free_slots", "sweep_drop"];
+pub(super) const ON_DEMAND: [&str; 5] = [
+    "netns_list",
+    "netns_reserved",
+    SCAN,
+    "free_slots",
+    "sweep_drop",
+];
 
 /// What a run attaches.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +69,7 @@ impl Plan {
             time_wait_at_close: !machine.has_function(HASHDANCE_SCHEDULE),
             attachments: Vec::new(),
             blind_spots: vec![
-                "ports that bound sockets and listeners take, and a socket's own port range: a tuple may be exhausted below 100 %".to_owned(),
+                "a socket's own port range, and ports bound within the last seconds: a tuple may be exhausted below 100 %".to_owned(),
             ],
         };
         plan.follow_timers(options)?;

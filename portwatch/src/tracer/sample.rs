@@ -15,6 +15,7 @@ pub(super) fn usage(used: i32, time_wait: i32, capacity: u32) -> Usage {
         time_wait: ports(time_wait),
         reclaimable: None,
         capacity,
+        room: None,
     }
 }
 

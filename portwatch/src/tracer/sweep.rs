@@ -77,7 +77,7 @@ impl Sweeper {
         self.generation = self.generation.wrapping_add(1).max(1);
         let control = Control {
             generation: self.generation,
-            reserved: 0,
+            census_tuples: 0,
         };
         self.control
             .set(0, Plain(control), 0)

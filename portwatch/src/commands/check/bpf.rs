@@ -30,6 +30,12 @@ pub(super) fn survey(selected: &[Selector]) -> Result<Survey> {
             snapshot.uncounted
         ));
     }
+    if snapshot.unasked > 0 {
+        warnings.push(format!(
+            "blocked ports were not counted in {} network namespaces: there are too many",
+            snapshot.unasked
+        ));
+    }
     Ok(Survey {
         source: "bpf",
         hooks: None,

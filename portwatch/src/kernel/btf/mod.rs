@@ -103,6 +103,15 @@ impl Btf {
         })
     }
 
+    /// Bytes of a structure or union.
+    ///
+    /// # Errors
+    /// When there is none of this name.
+    pub fn struct_size(&self, name: &str) -> Result<u32, BtfError> {
+        let id = self.structure(name)?;
+        Ok(self.section.get(id)?.size_or_type)
+    }
+
     fn structure(&self, name: &str) -> Result<u32, BtfError> {
         self.by_name(&self.structures, name)
             .map(|(id, _)| id)

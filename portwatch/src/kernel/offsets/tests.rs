@@ -40,6 +40,12 @@ fn every_field_is_filled() {
         net_ip_local_ports_range_is_array: 1,
         net_list: 1,
         fdtable_max_fds: 1,
+        inet_timewait_death_row_hashinfo: 1,
+        net_sysctl_tcp_tw_reuse_delay: 1,
+        inet_timewait_sock_tw_entry_stamp: 1,
+        inet_bind_bucket_ib_net: 1,
+        inet_sock_local_port_range: 1,
+        inet_sock_local_port_range_is_struct: 1,
         ..Offsets::default()
     };
     let words = |offsets: &Offsets| -> Vec<u32> {

@@ -26,6 +26,7 @@ pub(super) fn facts(live: u32, time_wait: u32) -> Facts {
             time_wait,
             reclaimable: None,
             capacity: RANGE.len(),
+            room: None,
         },
         forecast: Forecast::default(),
         range: RANGE,

@@ -305,7 +305,7 @@ pub(super) fn look_at_snat(facts: &Facts) -> Advice {
         effect: format!(
             "here the tuple has room for {} more connections; insert_failed or drop that rise \
              there are the shortage",
-            grouped(facts.usage.headroom())
+            grouped(facts.usage.headroom().sure)
         ),
     }
 }

@@ -33,7 +33,7 @@ pub fn since_birth(usage: &Usage, age: Duration) -> Forecast {
         return Forecast::default();
     }
     let rate = f64::from(usage.used) / age.as_secs_f64();
-    let left = f64::from(usage.headroom()) / rate;
+    let left = f64::from(usage.headroom().sure) / rate;
     Forecast {
         rate: Some(rate),
         seconds_to_exhaustion: (rate > 0.0 && left <= REACH * age.as_secs_f64()).then_some(left),

@@ -77,7 +77,7 @@ impl History {
     fn exhaustion(&self, now: &Look, usage: &Usage) -> Option<f64> {
         let mut paces = SPANS_MS.iter().filter_map(|span| self.pace(now, *span));
         let (pace, mut left) = paces.by_ref().find_map(|pace| {
-            let headroom = f64::from(usage.headroom());
+            let headroom = f64::from(usage.headroom().sure);
             let reach = REACH * pace.span;
             let lasting = pace.span * 1000.0 >= LONGEST_MS as f64
                 && f64::from(now.live()) * REACH >= headroom;

@@ -95,6 +95,7 @@ impl Kernel {
             time_wait: self.ends.len() as u32,
             reclaimable,
             capacity: scenario.capacity,
+            room: None,
         }
     }
 }
@@ -115,7 +116,7 @@ pub fn run(scenario: &Scenario) -> Run {
         while let Some(next) = coming.next_if(|next| next.open <= now) {
             kernel.advance(next.open, scenario.wheel);
             if kernel.used() >= scenario.capacity as usize {
-                if kernel.usage(next.open, scenario).headroom() == 0 {
+                if kernel.usage(next.open, scenario).headroom().sure == 0 {
                     run.failed = Some(next.open);
                     return run;
                 }

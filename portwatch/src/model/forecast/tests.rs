@@ -357,6 +357,7 @@ fn no_counts_are_too_wild() {
             time_wait: random.u32(..),
             reclaimable: random.bool().then(|| random.u32(..)),
             capacity: random.u32(..),
+            room: None,
         };
         let at = Duration::from_millis(random.u64(..) >> random.u32(0..64));
         history.push(at, &wild, random.u64(..));

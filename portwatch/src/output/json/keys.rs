@@ -25,6 +25,8 @@ pub(super) struct UsageKeys {
     reclaimable: Option<u32>,
     capacity: Option<u32>,
     headroom: Option<u32>,
+    /// Where the last ports depend on the kernel's choice, or can't be told.
+    headroom_max: Option<u32>,
     utilisation: Option<f64>,
 }
 
@@ -94,7 +96,8 @@ impl UsageKeys {
             time_wait: Some(usage.time_wait),
             reclaimable: usage.reclaimable,
             capacity: Some(usage.capacity),
-            headroom: Some(usage.headroom()),
+            headroom: Some(usage.headroom().sure),
+            headroom_max: Some(usage.headroom().most),
             utilisation: Some(thousandths(usage.utilisation())),
         }
     }

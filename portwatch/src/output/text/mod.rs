@@ -2,6 +2,7 @@
 
 mod doctor;
 mod explanation;
+mod free;
 mod line;
 mod phrase;
 mod started;
@@ -18,6 +19,7 @@ use crate::model::{Event, EventKind, Ratios};
 
 pub use doctor::write_diagnosis;
 pub use explanation::write_explanation;
+pub use free::write_free;
 use line::Columns;
 
 /// Width of the column that names the event: `EXHAUSTED`, `RECOVERED`, `NO-SOURCE`.

@@ -51,6 +51,7 @@ fn namespaces(out: &mut dyn io::Write, namespaces: &[Namespace]) -> io::Result<(
         ("NAMESPACE", Side::Left),
         ("PORT RANGE", Side::Left),
         ("RESERVED", Side::Right),
+        ("BLOCKED", Side::Right),
         ("CAPACITY", Side::Right),
         ("TW_REUSE", Side::Right),
         ("", Side::Left),
@@ -60,10 +61,9 @@ fn namespaces(out: &mut dyn io::Write, namespaces: &[Namespace]) -> io::Result<(
             escape(&namespace.id),
             format!("{}-{}", namespace.range.low, namespace.range.high),
             namespace.reserved.to_string(),
+            number(namespace.blocked),
             namespace.capacity().to_string(),
-            namespace
-                .tw_reuse
-                .map_or_else(|| "-".to_owned(), |mode| mode.to_string()),
+            number(namespace.tw_reuse),
             namespace
                 .unreachable
                 .as_ref()
@@ -113,6 +113,10 @@ fn tuples(out: &mut dyn io::Write, tuples: &[TupleSample], top: usize) -> io::Re
     table.write(out)
 }
 
+fn number(number: Option<impl ToString>) -> String {
+    number.map_or_else(|| "-".to_owned(), |number| number.to_string())
+}
+
 fn count(count: u64, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {noun}{plural}")
@@ -140,6 +144,7 @@ mod tests {
             high: 60_999,
         };
         host.reserved = 2;
+        host.blocked = Some(4);
         let mut web1 = namespace();
         web1.tw_reuse = None;
         Started {
@@ -173,9 +178,9 @@ mod tests {
             "\
 portwatch VERSION: tracepoint hooks, kernel 6.18.44, 2 network namespaces, \
 0 outgoing TCP connections
-  NAMESPACE         PORT RANGE   RESERVED  CAPACITY  TW_REUSE
-  net:[4026531840]  32768-60999         2     28230         2
-  web1              40000-40499         0       500         -
+  NAMESPACE         PORT RANGE   RESERVED  BLOCKED  CAPACITY  TW_REUSE
+  net:[4026531840]  32768-60999         2        4     28226         2
+  web1              40000-40499         0        -       500         -
 
   All quiet: no connection holds an ephemeral port at the moment.
 

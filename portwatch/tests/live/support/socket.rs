@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
     os::fd::{AsRawFd, IntoRawFd},
     time::Duration,
 };
@@ -110,6 +111,15 @@ pub fn reset(socket: Socket) {
 pub fn bind_address_no_port(socket: &Socket, address: &SockAddr) -> io::Result<()> {
     set_option(socket, libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT, 1)?;
     socket.bind(address)
+}
+
+/// Gives a socket an ephemeral port range of its own; kernels before 6.3 don't know of it.
+pub fn set_own_range(socket: &Socket, range: &RangeInclusive<u16>) -> io::Result<()> {
+    const IP_LOCAL_PORT_RANGE: i32 = 51;
+    let both = i32::from_ne_bytes(
+        (u32::from(*range.end()) << 16 | u32::from(*range.start())).to_ne_bytes(),
+    );
+    set_option(socket, libc::SOL_IP, IP_LOCAL_PORT_RANGE, both)
 }
 
 /// Asks for the connection to be set up by the first `sendto`.

@@ -1,0 +1,77 @@
+//! What a port's price depends on, as far as kernels keep it in different shapes.
+
+use portwatch_common::{NO_MEMBER, Offsets};
+
+use super::{Problem, whole};
+use crate::kernel::btf::{Btf, BtfError, Kind, Member};
+
+type Fault = (&'static str, &'static str, Problem);
+
+const DEATH_ROW: &str = "ipv4.tcp_death_row";
+const TW_REUSE: &str = "ipv4.sysctl_tcp_tw_reuse";
+
+/// Resolves them.
+pub(super) fn resolve(btf: &Btf, offsets: &mut Offsets) -> Result<(), Fault> {
+    hashinfo(btf, offsets).map_err(|problem| ("net", DEATH_ROW, problem))?;
+    offsets.inet_bind_hashbucket_size = btf
+        .struct_size("inet_bind_hashbucket")
+        .map_err(|error| ("inet_bind_hashbucket", "(size)", error.into()))?;
+    offsets.net_sysctl_tcp_tw_reuse =
+        tw_reuse(btf).map_err(|problem| ("net", TW_REUSE, problem))?;
+    let word = |structure, member| {
+        optional(btf, structure, member)
+            .and_then(|found| match found {
+                None => Ok(NO_MEMBER),
+                Some(found) => whole(&found, 4).map(|()| found.byte_offset),
+            })
+            .map_err(|problem| (structure, member, problem))
+    };
+    offsets.net_sysctl_tcp_tw_reuse_delay = word("net", "ipv4.sysctl_tcp_tw_reuse_delay")?;
+    offsets.inet_timewait_sock_tw_entry_stamp = word("inet_timewait_sock", "tw_entry_stamp")?;
+    local_port_range(btf, offsets).map_err(|problem| ("inet_sock", "local_port_range", problem))
+}
+
+/// Part of `struct net`, but for 5.19 and 6.0, where it was a pointer.
+fn hashinfo(btf: &Btf, offsets: &mut Offsets) -> Result<(), Problem> {
+    let pointer = |found: Member| match found.kind {
+        Kind::Ptr => Ok(found.byte_offset),
+        _ => Err(Problem::Shape("a pointer")),
+    };
+    let row = btf.member("net", DEATH_ROW)?;
+    if row.kind == Kind::Ptr {
+        offsets.net_tcp_death_row = row.byte_offset;
+        let inner = btf.member("inet_timewait_death_row", "hashinfo")?;
+        offsets.inet_timewait_death_row_hashinfo = pointer(inner)?;
+    } else {
+        offsets.net_tcp_death_row = pointer(btf.member("net", "ipv4.tcp_death_row.hashinfo")?)?;
+        offsets.inet_timewait_death_row_hashinfo = NO_MEMBER;
+    }
+    Ok(())
+}
+
+/// `int`, later `u8`: its values 0 to 2 stand in the first byte of either.
+fn tw_reuse(btf: &Btf) -> Result<u32, Problem> {
+    let found = btf.member("net", TW_REUSE)?;
+    whole(&found, if found.size == 4 { 4 } else { 1 })?;
+    Ok(found.byte_offset)
+}
+
+/// Two halves at first, since 6.8 one word; that change also ended the rounding of a socket's own
+/// range to an even number of ports (`__inet_hash_connect`).
+fn local_port_range(btf: &Btf, offsets: &mut Offsets) -> Result<(), Problem> {
+    offsets.inet_sock_local_port_range = NO_MEMBER;
+    offsets.inet_sock_local_port_range_is_struct = 0;
+    if let Some(found) = optional(btf, "inet_sock", "local_port_range")? {
+        whole(&found, 4)?;
+        offsets.inet_sock_local_port_range = found.byte_offset;
+        offsets.inet_sock_local_port_range_is_struct = (found.kind == Kind::Struct).into();
+    }
+    Ok(())
+}
+
+fn optional(btf: &Btf, structure: &str, member: &str) -> Result<Option<Member>, Problem> {
+    match btf.member(structure, member) {
+        Err(BtfError::NoSuchMember { .. }) => Ok(None),
+        found => Ok(Some(found?)),
+    }
+}

@@ -1,0 +1,102 @@
+use std::io;
+
+use serde::Serialize;
+
+use super::{
+    SCHEMA,
+    keys::{NamespaceKeys, TupleKeys, time},
+    write_line,
+};
+use crate::output::FreeReport;
+
+/// What `free --json` prints.
+#[derive(Serialize)]
+struct Free<'a> {
+    schema: u32,
+    time: String,
+    kernel: &'a str,
+    namespace: NamespaceKeys<'a>,
+    #[serde(flatten)]
+    tuple: TupleKeys<'a>,
+    /// The range of the search: the namespace's, or the socket's own inside it.
+    range: [u16; 2],
+    reserved: u32,
+    blocked: u32,
+    untold: u32,
+    capacity: u32,
+    used: u32,
+    reclaimable: u32,
+    headroom: u32,
+    headroom_max: u32,
+    /// As in sysctls: `30000-30012,30015`.
+    free: String,
+}
+
+/// Writes the ports that a tuple can still get.
+///
+/// # Errors
+/// What `out` returns.
+pub fn write_free(out: &mut dyn io::Write, report: &FreeReport<'_>) -> io::Result<()> {
+    let FreeReport { room, search, .. } = report;
+    write_line(
+        out,
+        &Free {
+            schema: SCHEMA,
+            time: time(report.time),
+            kernel: report.kernel,
+            namespace: NamespaceKeys::new(report.namespace),
+            tuple: TupleKeys::new(report.tuple),
+            range: [search.range.low, search.range.high],
+            reserved: room.reserved,
+            blocked: room.blocked,
+            untold: room.untold,
+            capacity: room.capacity,
+            used: room.used,
+            reclaimable: room.reclaimable,
+            headroom: room.headroom.sure,
+            headroom_max: room.headroom.most,
+            free: room.free.to_string(),
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::{FreeReport, write_free};
+    use crate::model::{
+        Obstacles, Search,
+        testing::{namespace, tuple},
+    };
+
+    #[test]
+    fn a_report() {
+        let search = Search::of(namespace().range);
+        let room = search.room(&Obstacles {
+            reserved: [40_000].into_iter().collect(),
+            blocked: [40_001].into_iter().collect(),
+            ..Obstacles::default()
+        });
+        let report = FreeReport {
+            time: Timestamp::UNIX_EPOCH,
+            kernel: "6.18.44",
+            tuple: &tuple("127.0.0.1", "127.0.0.1", 8080),
+            namespace: &namespace(),
+            search,
+            room: &room,
+        };
+        let mut out = Vec::new();
+        write_free(&mut out, &report).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let tail = concat!(
+            r#""local_ip":"127.0.0.1","peer_ip":"127.0.0.1","peer_port":8080,"bound_dev":null,"#,
+            r#""range":[40000,40499],"reserved":1,"blocked":1,"untold":0,"capacity":498,"#,
+            r#""used":0,"reclaimable":0,"headroom":498,"headroom_max":498,"#,
+            r#""free":"40002-40499"}"#,
+            "\n"
+        );
+        assert!(text.ends_with(tail), "{text}");
+        assert!(text.starts_with(r#"{"schema":1,"time":"1970"#), "{text}");
+    }
+}

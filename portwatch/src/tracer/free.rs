@@ -1,0 +1,162 @@
+//! The ports that one tuple can still get, by the kernel's own tables.
+
+use std::{collections::HashMap, net::IpAddr};
+
+use portwatch_common::{NO_MEMBER, TupleKey, WalkSettings, v4_mapped};
+
+use super::{
+    Options, TracerError,
+    machine::Machine,
+    netns::{Found, list, reserved_ports},
+    object::{Object, Purpose},
+    oracle::{SCAN, ask},
+    plan::load_walk,
+    walk::rows,
+};
+use crate::{
+    kernel::{host, netns::Netns},
+    model::{Namespace, NetnsId, Obstacles, Room, Search, Tuple},
+};
+
+/// Whose ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Local address.
+    pub local: IpAddr,
+    /// Peer address.
+    pub peer: IpAddr,
+    /// Peer port.
+    pub peer_port: u16,
+    /// Interface index that the sockets are bound to, 0 for none.
+    pub bound_dev: u32,
+    /// The range that the sockets have of their own (`IP_LOCAL_PORT_RANGE`), 0 for no end.
+    pub own_range: Option<(u16, u16)>,
+}
+
+/// Which ports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The tuple that was asked for.
+    pub tuple: Tuple,
+    /// Its namespace.
+    pub namespace: Namespace,
+    /// The search that was asked for.
+    pub search: Search,
+    /// What that search can find.
+    pub room: Room,
+}
+
+/// Reads the ports of a tuple: first those that it holds, then those that nobody could get.
+///
+/// # Errors
+/// [`TracerError`]: no privileges, an unfitting kernel, a refusal.
+pub fn free(netns: &Netns, question: &Question) -> Result<Answer, TracerError> {
+    let machine = Machine::read()?;
+    let mut object = Object::new(&Purpose::Tuple, &Options::default(), &machine)?;
+    load_walk(&mut object, &machine, "walk_ports")?;
+    for name in ["netns_list", "netns_reserved", SCAN] {
+        object.load_on_demand(name)?;
+    }
+    let found = list(&mut object, &HashMap::new())?;
+    let found = found.values().find(|found| found.inum == netns.inum);
+    let found = found.ok_or_else(|| TracerError::Refused {
+        what: format!("net:[{}]", netns.inum),
+        reason: "the kernel does not list this network namespace".to_owned(),
+    })?;
+    let search = search(&machine, found, question.own_range)?;
+    let obstacles = obstacles(&mut object, netns, found, question)?;
+    let whole = Search::of(found.range).room(&obstacles);
+    let id = NetnsId {
+        name: netns.name.clone(),
+        inum: found.inum,
+        cookie: found.cookie,
+    };
+    Ok(Answer {
+        tuple: Tuple {
+            netns: id.clone(),
+            bound_dev: question.bound_dev,
+            local_ip: Some(question.local),
+            peer_ip: question.peer,
+            peer_port: question.peer_port,
+        },
+        namespace: Namespace {
+            id,
+            range: found.range,
+            reserved: found.reserved,
+            blocked: Some(whole.blocked),
+            tw_reuse: found.tw_reuse(),
+            unreachable: None,
+        },
+        search,
+        room: search.room(&obstacles),
+    })
+}
+
+fn search(
+    machine: &Machine,
+    found: &Found,
+    own_range: Option<(u16, u16)>,
+) -> Result<Search, TracerError> {
+    let Some((low, high)) = own_range else {
+        return Ok(Search::of(found.range));
+    };
+    if machine.offsets.inet_sock_local_port_range == NO_MEMBER {
+        return Err(TracerError::Refused {
+            what: "--range".to_owned(),
+            reason: format!(
+                "kernel {} knows no range of a socket's own (IP_LOCAL_PORT_RANGE came with 6.3)",
+                host::kernel_release()
+            ),
+        });
+    }
+    Ok(Search {
+        range: found.range.narrowed(low, high),
+        whole: machine.offsets.inet_sock_local_port_range_is_struct == 0,
+    })
+}
+
+fn obstacles(
+    object: &mut Object,
+    netns: &Netns,
+    found: &Found,
+    question: &Question,
+) -> Result<Obstacles, TracerError> {
+    let wanted = TupleKey {
+        netns: found.cookie,
+        local: words(question.local),
+        peer: words(question.peer),
+        bound_dev: question.bound_dev,
+        peer_port: question.peer_port,
+        reserved: 0,
+    };
+    object.set_element("WALK", walk_settings(found, wanted))?;
+    let mut obstacles = Obstacles::default();
+    for row in rows(object, "walk_ports", netns)? {
+        obstacles.held.insert(row.port);
+        if row.reclaimable != 0 {
+            obstacles.reclaimable.insert(row.port);
+        }
+    }
+    obstacles.reserved = reserved_ports(object, found.net)?;
+    let answer = ask(object, found.net, found.range)?;
+    obstacles.blocked = answer.blocked;
+    obstacles.untold = answer.untold;
+    Ok(obstacles)
+}
+
+/// What a walk over this namespace has to know.
+pub(super) fn walk_settings(found: &Found, wanted: TupleKey) -> WalkSettings {
+    WalkSettings {
+        wanted,
+        tw_reuse: found.tw_reuse.into(),
+        tw_reuse_delay_ms: found.tw_reuse_delay_ms,
+    }
+}
+
+/// An address as a key has it.
+fn words(address: IpAddr) -> [u64; 2] {
+    match address.to_canonical() {
+        IpAddr::V4(ip) => v4_mapped(u32::from_ne_bytes(ip.octets())),
+        IpAddr::V6(ip) => zerocopy::transmute!(ip.octets()),
+    }
+}
