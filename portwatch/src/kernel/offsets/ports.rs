@@ -31,7 +31,7 @@ pub(super) fn resolve(btf: &Btf, offsets: &mut Offsets) -> Result<(), Fault> {
     local_port_range(btf, offsets).map_err(|problem| ("inet_sock", "local_port_range", problem))
 }
 
-/// Part of `struct net`, but for 5.19 and 6.0, where it was a pointer.
+/// Part of `struct net` in every kernel tried; for a while between 5.15 and 6.1 it was a pointer.
 fn hashinfo(btf: &Btf, offsets: &mut Offsets) -> Result<(), Problem> {
     let pointer = |found: Member| match found.kind {
         Kind::Ptr => Ok(found.byte_offset),
