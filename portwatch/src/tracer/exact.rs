@@ -154,3 +154,30 @@ fn price(
     }
     left
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{PortRow, Ports};
+
+    #[test]
+    fn ports_are_found_by_the_number_of_their_tuple() {
+        let row = |tuple, port, reclaimable| PortRow {
+            tuple,
+            port,
+            reclaimable,
+        };
+        let ports = Ports::new(vec![row(2, 7, 1), row(0, 5, 0), row(2, 6, 0), row(2, 8, 1)]);
+        let numbers = |tuple| {
+            ports
+                .of(tuple)
+                .iter()
+                .map(|row| row.port)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(numbers(0), [5]);
+        assert!(numbers(1).is_empty());
+        assert_eq!(numbers(2).len(), 3);
+        assert_eq!(ports.reclaimable(2), 2);
+        assert_eq!(ports.reclaimable(9), 0);
+    }
+}
