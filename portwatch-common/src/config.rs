@@ -74,7 +74,7 @@ pub struct Offsets {
     pub socket_sk: u32,
     pub net_hash_mix: u32,
     /// From the start of `struct net` to the pointer `hashinfo`; where `tcp_death_row` is a pointer
-    /// (5.19, 6.0), to that pointer.
+    /// (for a while between 5.15 and 6.1), to that pointer.
     pub net_tcp_death_row: u32,
     /// [`NO_MEMBER`] where `tcp_death_row` lies in `struct net`.
     pub inet_timewait_death_row_hashinfo: u32,

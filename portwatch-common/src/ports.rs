@@ -3,10 +3,10 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 use crate::TupleKey;
 
 /// Ports that one run of the program `ports_scan` tells of at most.
-pub const PORTS_A_RUN: usize = 128;
+pub const PORTS_A_RUN: usize = 64;
 /// Buckets that one run looks at, empty chains included: a port whose own chain is longer can't be
 /// told. The verifier walks the loop step by step.
-pub const BUCKETS_A_RUN: usize = 192;
+pub const BUCKETS_A_RUN: usize = 96;
 /// Bytes that the kernel side copies from the start of a `struct inet_bind_bucket`. Every member
 /// that it reads must lie inside; the user side checks that before it loads.
 pub const BIND_BUCKET_COPY: usize = 64;

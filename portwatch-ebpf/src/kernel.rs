@@ -39,6 +39,17 @@ pub fn probe<T: Copy>(address: u64) -> Option<T> {
     probe_into(&mut value, address).then(|| unsafe { value.assume_init() })
 }
 
+/// A value at any kernel address, zero when it can't be read (the helper fills with zeros then).
+/// Unlike the none of [`probe`] that is a defined value: where the compiler keeps it on the stack,
+/// older verifiers refuse the reload of an undefined one.
+#[inline(always)]
+pub fn probe_or_zero<T: Copy + Default>(address: u64) -> T {
+    let mut value = MaybeUninit::new(T::default());
+    probe_into(&mut value, address);
+    // SAFETY: it was before the helper wrote to it.
+    unsafe { value.assume_init() }
+}
+
 /// Copies a value from any kernel address; false when it can't be read.
 #[inline(always)]
 pub fn probe_into<T: Copy>(place: &mut MaybeUninit<T>, address: u64) -> bool {

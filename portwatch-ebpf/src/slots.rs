@@ -6,7 +6,7 @@ use portwatch_common::{NetnsSettings, Thresholds, TupleEntry, TupleKey};
 
 use crate::{
     emit,
-    kernel::{now, probe},
+    kernel::{now, probe, probe_or_zero},
     located::Located,
     maps::{FREE_SLOTS, NETNS, STATS, TUPLE_SLOTS, TUPLES, count},
     settings::{config, offset},
@@ -134,10 +134,10 @@ fn settings_of(key: &TupleKey, net: u64) -> NetnsSettings {
 pub fn range(net: u64) -> (u16, u16) {
     let address = net + u64::from(offset!(net_ip_local_ports_range));
     if offset!(net_ip_local_ports_range_is_array) == 1 {
-        let [low, high] = probe::<[i32; 2]>(address).unwrap_or([0, 0]);
+        let [low, high]: [i32; 2] = probe_or_zero(address);
         (low as u16, high as u16)
     } else {
-        let both: u32 = probe(address).unwrap_or(0);
+        let both: u32 = probe_or_zero(address);
         (both as u16, (both >> 16) as u16)
     }
 }

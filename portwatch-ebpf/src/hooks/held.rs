@@ -6,7 +6,7 @@ use aya_ebpf::{bindings::seq_file, helpers::generated::bpf_seq_write};
 use portwatch_common::{NO_MEMBER, PortRow, TupleKey, WalkSettings};
 
 use crate::{
-    kernel::{now, probe, state},
+    kernel::{now, probe_or_zero, state},
     maps::WALK,
     settings::offset,
     socket::Common,
@@ -114,7 +114,7 @@ fn v6_loopback(address: [u64; 2]) -> bool {
 /// A member of a mini-socket. Zero when it can't be read, which the iterator's reference rules out.
 #[inline(always)]
 fn member<T: Copy + Default>(mini: u64, offset: u32) -> T {
-    probe(mini + u64::from(offset)).unwrap_or_default()
+    probe_or_zero(mini + u64::from(offset))
 }
 
 /// Writes a record for the reader of the walk; false when its buffer is full.

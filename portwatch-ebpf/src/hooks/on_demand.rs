@@ -8,7 +8,7 @@ use portwatch_common::{NETNS_PAGE_ROWS, NO_MEMBER, NetnsRow, RESERVED_BYTES, SLO
 use crate::{
     accounting::leave,
     current,
-    kernel::{netns_key_at, probe},
+    kernel::{netns_key_at, probe, probe_or_zero},
     maps::{FREE_SLOTS, NETNS_PAGE, RESERVED, SOCKETS, count},
     settings::offset,
     slots::range,
@@ -61,16 +61,15 @@ pub fn netns_list(cursor: u64, start: u64) {
     }
 }
 
-/// Fills a row in place; false when the namespace can't be read. A value that can't be read is zero:
-/// older verifiers refuse the reload of one that is undefined on some path.
+/// Fills a row in place; false when the namespace can't be read.
 ///
 /// # Safety
 ///
 /// `place` points to a row of the page.
 #[inline(always)]
 unsafe fn row(place: *mut NetnsRow, net: u64) -> bool {
-    let inum = probe::<u32>(net + u64::from(offset!(net_ns_inum))).unwrap_or(0);
-    let reuse = probe::<u8>(net + u64::from(offset!(net_sysctl_tcp_tw_reuse))).unwrap_or(0);
+    let inum: u32 = probe_or_zero(net + u64::from(offset!(net_ns_inum)));
+    let reuse: u8 = probe_or_zero(net + u64::from(offset!(net_sysctl_tcp_tw_reuse)));
     let (low, high) = range(net);
     // SAFETY: by contract.
     unsafe {
@@ -83,7 +82,7 @@ unsafe fn row(place: *mut NetnsRow, net: u64) -> bool {
         (*place).tw_reuse_delay_ms = 0;
         if offset!(net_sysctl_tcp_tw_reuse_delay) != NO_MEMBER {
             let delay = net + u64::from(offset!(net_sysctl_tcp_tw_reuse_delay));
-            (*place).tw_reuse_delay_ms = probe(delay).unwrap_or(0);
+            (*place).tw_reuse_delay_ms = probe_or_zero(delay);
         }
         inum != 0 && (*place).cookie != 0
     }

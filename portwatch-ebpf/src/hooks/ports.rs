@@ -7,7 +7,7 @@ use portwatch_common::{
 };
 
 use crate::{
-    kernel::{probe, probe_into, read},
+    kernel::{probe_into, probe_or_zero, read},
     maps::PORTS_PAGE,
     settings::offset,
 };
@@ -35,17 +35,20 @@ pub fn scan(net: u64, first: u32, l3mdev: u32) {
         (*page).count = 0;
         (*page).broken = 1;
     }
-    if walk(page, net, first, l3mdev).is_some() {
+    if walk(page, &Table::of(net, l3mdev), first) {
         // SAFETY: as above.
         unsafe { (*page).broken = 0 };
     }
 }
 
 /// One bucket a step, or the end of a chain: the ports of long chains take steps from the others.
+/// False when a read failed.
 #[inline(always)]
-fn walk(page: *mut PortsPage, net: u64, first: u32, l3mdev: u32) -> Option<()> {
-    let table = Table::of(net, l3mdev);
-    let mut node = table.chain(first)?;
+fn walk(page: *mut PortsPage, table: &Table, first: u32) -> bool {
+    let mut node = 0;
+    if !table.chain(first, &mut node) {
+        return false;
+    }
     for _ in 0..BUCKETS_A_RUN {
         // SAFETY: one run at a time writes the page. Volatile, so that the verifier forgets the
         // value: else it would walk the rest of the loop once for each.
@@ -53,15 +56,15 @@ fn walk(page: *mut PortsPage, net: u64, first: u32, l3mdev: u32) -> Option<()> {
         if index >= PORTS_A_RUN as u32 {
             break;
         }
-        let state = if node == 0 {
-            PortState::Absent as u8
-        } else {
-            let state = table.bucket(node, first + index, &mut node)?;
+        let mut state = PortState::Absent as u8;
+        if node != 0 {
+            if !table.bucket(first + index, &mut node, &mut state) {
+                return false;
+            }
             if state == PortState::Absent as u8 {
                 continue;
             }
-            state
-        };
+        }
         // SAFETY: `index` is inside the array.
         unsafe {
             (&raw mut (*page).states)
@@ -70,9 +73,11 @@ fn walk(page: *mut PortsPage, net: u64, first: u32, l3mdev: u32) -> Option<()> {
                 .write(state);
             (&raw mut (*page).count).write_volatile(index + 1);
         }
-        node = table.chain(first + index + 1)?;
+        if !table.chain(first + index + 1, &mut node) {
+            return false;
+        }
     }
-    Some(())
+    true
 }
 
 impl Table {
@@ -81,52 +86,58 @@ impl Table {
     fn of(net: u64, l3mdev: u32) -> Self {
         let mut place = net + u64::from(offset!(net_tcp_death_row));
         if offset!(inet_timewait_death_row_hashinfo) != NO_MEMBER {
-            let row = probe::<u64>(place).unwrap_or(0);
+            let row: u64 = probe_or_zero(place);
             place = row + u64::from(offset!(inet_timewait_death_row_hashinfo));
         }
-        let info = probe::<u64>(place).unwrap_or(0);
-        let size = info + u64::from(offset!(inet_hashinfo_bhash_size));
-        let buckets = info + u64::from(offset!(inet_hashinfo_bhash));
+        let info: u64 = probe_or_zero(place);
+        let size: u32 = probe_or_zero(info + u64::from(offset!(inet_hashinfo_bhash_size)));
         Self {
             net,
             l3mdev,
-            hash_mix: probe(net + u64::from(offset!(net_hash_mix))).unwrap_or(0),
-            buckets: probe(buckets).unwrap_or(0),
-            mask: probe::<u32>(size).unwrap_or(0).wrapping_sub(1),
+            hash_mix: probe_or_zero(net + u64::from(offset!(net_hash_mix))),
+            buckets: probe_or_zero(info + u64::from(offset!(inet_hashinfo_bhash))),
+            mask: size.wrapping_sub(1),
         }
     }
 
-    /// The first bucket of a port's chain (`inet_bhashfn`), 0 for none.
+    /// Finds the first bucket of a port's chain (`inet_bhashfn`), 0 for none; false when it can't
+    /// be read.
     #[inline(always)]
-    fn chain(&self, port: u32) -> Option<u64> {
+    fn chain(&self, port: u32, node: &mut u64) -> bool {
         let hash = port.wrapping_add(self.hash_mix) & self.mask;
         let place = self.buckets + u64::from(hash) * u64::from(offset!(inet_bind_hashbucket_size));
-        probe(place + u64::from(offset!(inet_bind_hashbucket_chain)))
+        let mut first = MaybeUninit::new(0);
+        let place = place + u64::from(offset!(inet_bind_hashbucket_chain));
+        let read = probe_into(&mut first, place);
+        // SAFETY: it was before the helper wrote to it.
+        *node = unsafe { first.assume_init() };
+        read
     }
 
-    /// The state of a port by the bucket at `node`, which is absent where the bucket is not its
-    /// own; none when it can't be read. `next` becomes the bucket behind.
+    /// Tells the state of a port by the bucket at `node`, which is absent where the bucket is not
+    /// its own; `node` becomes the bucket behind. False when it can't be read.
     #[inline(always)]
-    fn bucket(&self, node: u64, port: u32, next: &mut u64) -> Option<u8> {
+    fn bucket(&self, port: u32, node: &mut u64, state: &mut u8) -> bool {
         let mut copy = MaybeUninit::<[u64; BIND_BUCKET_COPY / 8]>::uninit();
-        if !probe_into(&mut copy, node - u64::from(offset!(inet_bind_bucket_node))) {
-            return None;
-        }
+        let read_whole = probe_into(&mut copy, *node - u64::from(offset!(inet_bind_bucket_node)));
         let base = copy.as_ptr().cast();
-        // SAFETY: the loader checked that the members lie inside the copy.
+        // SAFETY: the loader checked that the members lie inside the copy, which the helper fills
+        // with zeros where it fails.
         unsafe {
-            *next = read(base, offset!(inet_bind_bucket_node));
-            let own = read::<u64>(base, offset!(inet_bind_bucket_ib_net)) == self.net
-                && u32::from(read::<u16>(base, offset!(inet_bind_bucket_port))) == port
-                && read::<u32>(base, offset!(inet_bind_bucket_l3mdev)) == self.l3mdev;
-            let open = read::<i8>(base, offset!(inet_bind_bucket_fastreuse)) < 0
-                && read::<i8>(base, offset!(inet_bind_bucket_fastreuseport)) < 0;
-            let state = match (own, open) {
-                (false, _) => PortState::Absent,
-                (true, true) => PortState::Connect,
-                (true, false) => PortState::Blocked,
+            *node = read(base, offset!(inet_bind_bucket_node));
+            // Without a branch for each member: the verifier walks every way on from here.
+            let foreign = read::<u64>(base, offset!(inet_bind_bucket_ib_net)) ^ self.net
+                | u64::from(u32::from(read::<u16>(base, offset!(inet_bind_bucket_port))) ^ port)
+                | u64::from(read::<u32>(base, offset!(inet_bind_bucket_l3mdev)) ^ self.l3mdev);
+            let both_negative = read::<u8>(base, offset!(inet_bind_bucket_fastreuse))
+                & read::<u8>(base, offset!(inet_bind_bucket_fastreuseport))
+                & 0x80;
+            *state = if foreign == 0 {
+                PortState::Blocked as u8 - (both_negative >> 7)
+            } else {
+                PortState::Absent as u8
             };
-            Some(state as u8)
         }
+        read_whole
     }
 }

@@ -20,6 +20,8 @@ use crate::model::{Namespace, Obstacles, Search, TupleSample};
 const TUPLES: usize = 1000;
 /// Time for the oracle: on a host of hundreds of namespaces it can't be asked about all of them.
 const TIME: Duration = Duration::from_secs(1);
+/// The same while there are only namespaces left in which nobody connects.
+const TIME_IF_IDLE: Duration = Duration::from_millis(100);
 
 /// The ports that walks told of, by tuple.
 pub(super) struct Ports(Vec<PortRow>);
@@ -49,8 +51,8 @@ impl Ports {
 /// A tuple and its number in the census.
 pub(super) type Numbered = (TupleSample, u32);
 
-/// Asks the oracle about the namespaces in use, those of the fullest tuples first, and completes
-/// namespaces and tuples with what it says. Returns the namespaces that there was no time for.
+/// Asks the oracle about the namespaces, those of the fullest tuples first, and completes namespaces
+/// and tuples with what it says. Returns the namespaces with tuples that there was no time for.
 ///
 /// # Errors
 /// When a program can't run.
@@ -69,18 +71,17 @@ pub(super) fn complete(
     for (place, (sample, _)) in tuples.iter().enumerate() {
         rank.entry(sample.tuple.netns.cookie).or_insert(place);
     }
-    let mut wanted: Vec<&mut Namespace> = namespaces
-        .iter_mut()
-        .filter(|namespace| rank.contains_key(&namespace.id.cookie))
-        .collect();
-    wanted.sort_by_key(|namespace| rank.get(&namespace.id.cookie).copied());
+    let rank = |namespace: &Namespace| rank.get(&namespace.id.cookie).copied();
+    let mut wanted: Vec<&mut Namespace> = namespaces.iter_mut().collect();
+    wanted.sort_by_key(|namespace| rank(namespace).unwrap_or(usize::MAX));
     let (began, mut missed, mut left) = (Instant::now(), 0, TUPLES);
     for namespace in wanted {
         let Some(found) = found.get(&namespace.id.cookie) else {
             continue;
         };
-        if began.elapsed() > TIME {
-            missed += 1;
+        let in_use = rank(namespace).is_some();
+        if began.elapsed() > if in_use { TIME } else { TIME_IF_IDLE } {
+            missed += usize::from(in_use);
             continue;
         }
         let obstacles = obstacles(object, found)?;
@@ -152,4 +153,31 @@ fn price(
         sample.usage.room = Some(room.headroom);
     }
     left
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PortRow, Ports};
+
+    #[test]
+    fn ports_are_found_by_the_number_of_their_tuple() {
+        let row = |tuple, port, reclaimable| PortRow {
+            tuple,
+            port,
+            reclaimable,
+        };
+        let ports = Ports::new(vec![row(2, 7, 1), row(0, 5, 0), row(2, 6, 0), row(2, 8, 1)]);
+        let numbers = |tuple| {
+            ports
+                .of(tuple)
+                .iter()
+                .map(|row| row.port)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(numbers(0), [5]);
+        assert!(numbers(1).is_empty());
+        assert_eq!(numbers(2).len(), 3);
+        assert_eq!(ports.reclaimable(2), 2);
+        assert_eq!(ports.reclaimable(9), 0);
+    }
 }

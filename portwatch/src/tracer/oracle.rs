@@ -79,3 +79,33 @@ fn agree(mut page: PortsPage, other: &PortsPage) -> Option<PortsPage> {
     let pairs = page.states.iter().zip(&other.states);
     pairs.take(page.count as usize).all(same).then_some(page)
 }
+
+#[cfg(test)]
+mod tests {
+    use portwatch_common::{PORTS_A_RUN, PortState, PortsPage};
+
+    use super::agree;
+
+    fn page(states: &[PortState]) -> PortsPage {
+        let mut page = PortsPage {
+            count: states.len() as u32,
+            broken: 0,
+            states: [0; PORTS_A_RUN],
+        };
+        for (place, state) in page.states.iter_mut().zip(states) {
+            *place = *state as u8;
+        }
+        page
+    }
+
+    #[test]
+    fn two_looks_agree_on_what_is_blocked_as_far_as_both_went() {
+        use PortState::{Absent, Blocked, Connect};
+        let one = page(&[Absent, Blocked, Connect]);
+        let count = |other: &[PortState]| agree(one, &page(other)).map(|page| page.count);
+        assert_eq!(count(&[Connect, Blocked, Absent]), Some(3));
+        assert_eq!(count(&[Absent, Blocked]), Some(2));
+        assert_eq!(count(&[Absent, Absent, Absent]), None);
+        assert_eq!(count(&[]), Some(0));
+    }
+}

@@ -47,6 +47,10 @@ impl Fixture {
         self.add(name, u32::from(of_kind) << 24, id, &[])
     }
 
+    pub fn pointer(&mut self, id: u32) -> u32 {
+        self.refer(kind::PTR, "", id)
+    }
+
     pub fn array(&mut self, element: u32, len: u32) -> u32 {
         self.add("", u32::from(kind::ARRAY) << 24, 0, &[element, 0, len])
     }

@@ -31,7 +31,7 @@ pub(super) fn resolve(btf: &Btf, offsets: &mut Offsets) -> Result<(), Fault> {
     local_port_range(btf, offsets).map_err(|problem| ("inet_sock", "local_port_range", problem))
 }
 
-/// Part of `struct net`, but for 5.19 and 6.0, where it was a pointer.
+/// Part of `struct net` in every kernel tried; for a while between 5.15 and 6.1 it was a pointer.
 fn hashinfo(btf: &Btf, offsets: &mut Offsets) -> Result<(), Problem> {
     let pointer = |found: Member| match found.kind {
         Kind::Ptr => Ok(found.byte_offset),
@@ -73,5 +73,54 @@ fn optional(btf: &Btf, structure: &str, member: &str) -> Result<Option<Member>, 
     match btf.member(structure, member) {
         Err(BtfError::NoSuchMember { .. }) => Ok(None),
         found => Ok(Some(found?)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use portwatch_common::{NO_MEMBER, Offsets};
+
+    use super::{hashinfo, local_port_range, tw_reuse};
+    use crate::kernel::btf::{Btf, fixture::Fixture};
+
+    /// `struct net` with `tcp_death_row` in it, or behind a pointer.
+    fn net(behind_a_pointer: bool) -> Btf {
+        let mut fixture = Fixture::new();
+        let int = fixture.int("int", 4);
+        let pointer = fixture.pointer(0);
+        let members = [("tw_refcount", int, 0), ("hashinfo", pointer, 64)];
+        let row = fixture.structure("inet_timewait_death_row", 16, &members);
+        let to_row = fixture.pointer(row);
+        let row = if behind_a_pointer { to_row } else { row };
+        let members = [
+            ("sysctl_tcp_tw_reuse", int, 32),
+            ("tcp_death_row", row, 128),
+        ];
+        let ipv4 = fixture.structure("netns_ipv4", 64, &members);
+        fixture.structure("net", 128, &[("ipv4", ipv4, 256)]);
+        let word = fixture.int("u32", 4);
+        fixture.structure("inet_sock", 8, &[("local_port_range", word, 32)]);
+        fixture.build()
+    }
+
+    #[test]
+    fn the_table_is_found_in_either_place() {
+        let mut offsets = Offsets::default();
+        hashinfo(&net(false), &mut offsets).unwrap();
+        assert_eq!(offsets.net_tcp_death_row, 32 + 16 + 8);
+        assert_eq!(offsets.inet_timewait_death_row_hashinfo, NO_MEMBER);
+        hashinfo(&net(true), &mut offsets).unwrap();
+        assert_eq!(offsets.net_tcp_death_row, 32 + 16);
+        assert_eq!(offsets.inet_timewait_death_row_hashinfo, 8);
+    }
+
+    #[test]
+    fn settings_of_either_size() {
+        let btf = net(false);
+        assert_eq!(tw_reuse(&btf).unwrap(), 32 + 4);
+        let mut offsets = Offsets::default();
+        local_port_range(&btf, &mut offsets).unwrap();
+        assert_eq!(offsets.inet_sock_local_port_range, 4);
+        assert_eq!(offsets.inet_sock_local_port_range_is_struct, 0);
     }
 }

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use socket2::Socket;
 
-use super::room::{Client, ask, both_hold, holds};
+use super::room::{Client, both_hold, holds};
 use crate::support::{
     netns::Netns,
     server,
@@ -134,14 +134,7 @@ fn reserved_and_blocked_is_lost_once() {
         .netns
         .run(|| TcpListener::bind(("127.0.0.1", 30_005)).expect("bind"));
     place.netns.reserve("30004-30006");
-    let room = ask(&place.netns, &Client::local(Family::V4, PORT));
+    let (room, _open) = holds(&place.netns, &Client::local(Family::V4, PORT));
     assert_eq!((room.blocked, room.capacity), (0, 37));
-    place.blocked_beside_reserved();
-}
-
-impl Place {
-    fn blocked_beside_reserved(&self) {
-        let (room, _open) = holds(&self.netns, &Client::local(Family::V4, PORT));
-        assert_eq!(room.headroom, 37..=37);
-    }
+    assert_eq!(room.headroom, 37..=37);
 }
