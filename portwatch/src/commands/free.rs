@@ -14,7 +14,7 @@ use crate::{
     kernel::{
         host::kernel_release,
         netns::{Discovery, Netns, Selector},
-        route,
+        owners, route,
     },
     output::{FreeReport, json, text},
     tracer::{Question, TracerError, free},
@@ -31,6 +31,7 @@ pub fn run(args: &FreeArgs) -> Result<Exit> {
         .run(|| question(args))
         .map_err(|error| refused("entering the network namespace", error))??;
     let answer = free(netns, &question)?;
+    let blockers = owners::blockers(netns, &answer.blocked).map_err(|error| format!("{error:#}"));
     let report = FreeReport {
         time: Timestamp::now(),
         kernel: &kernel_release(),
@@ -38,6 +39,7 @@ pub fn run(args: &FreeArgs) -> Result<Exit> {
         namespace: &answer.namespace,
         search: answer.search,
         room: &answer.room,
+        blockers: blockers.as_deref().map_err(String::as_str),
     };
     let mut written = Vec::new();
     if args.json {

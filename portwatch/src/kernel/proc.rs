@@ -1,7 +1,7 @@
 //! Who a process is, from `/proc/PID`.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, Read},
     os::fd::{AsFd, OwnedFd},
 };
@@ -44,14 +44,23 @@ pub fn membership(pid: u32) -> Membership {
         .unwrap_or_default()
 }
 
+/// Every process, lowest id first.
+pub(super) fn pids() -> io::Result<Vec<u32>> {
+    let mut pids: Vec<u32> = fs::read_dir("/proc")?
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect();
+    pids.sort_unstable();
+    Ok(pids)
+}
+
 /// The files are opened below the directory: when the process ends and its id is used again,
 /// they fail instead of telling of another process.
-fn open_dir(pid: u32) -> io::Result<OwnedFd> {
+pub(super) fn open_dir(pid: u32) -> io::Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     Ok(open(format!("/proc/{pid}"), flags, Mode::empty())?)
 }
 
-fn read(dir: impl AsFd, name: &str) -> io::Result<String> {
+pub(super) fn read(dir: impl AsFd, name: &str) -> io::Result<String> {
     let fd = openat(dir, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     let mut bytes = Vec::new();
     File::from(fd).read_to_end(&mut bytes)?;

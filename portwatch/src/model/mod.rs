@@ -1,6 +1,7 @@
 //! What portwatch knows and concludes: plain values and pure functions, no input or output.
 
 mod ask;
+mod blockers;
 mod census;
 pub mod container;
 mod diagnosis;
@@ -23,6 +24,7 @@ mod tuple;
 mod verdict;
 
 pub use ask::{Ask, parse_ip, parse_port_range};
+pub use blockers::{Blocker, Hold, HolderRow, Holders, Opened, Owner};
 pub use census::{Census, SocketRow};
 pub use diagnosis::{Check, Diagnosis, HookSetReport, Readiness, Status};
 pub use duration::{parse_duration, parse_short_duration};

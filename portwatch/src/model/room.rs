@@ -94,6 +94,14 @@ impl Search {
         ports
     }
 
+    /// The ports of the range that are blocked and not reserved.
+    #[must_use]
+    pub fn blocked(&self, obstacles: &Obstacles) -> PortSet {
+        let range = PortSet::of_range(self.range);
+        let blocked = obstacles.blocked.clone().intersection(&range);
+        blocked.difference(&obstacles.reserved)
+    }
+
     /// The two ports of which one attempt visits only one; none where it visits both. An odd number
     /// is rounded down, and with it goes either the first port or the last one, by the offset that
     /// the attempt begins at.
@@ -125,11 +133,7 @@ impl Search {
             .is_some_and(|either| !either.intersection(&sure).is_empty());
         Room {
             reserved: reserved.clone().intersection(&range).len(),
-            blocked: blocked
-                .clone()
-                .intersection(&range)
-                .difference(reserved)
-                .len(),
+            blocked: self.blocked(obstacles).len(),
             untold: untold.intersection(&range).len(),
             capacity: capacity.len(),
             used: held.len(),

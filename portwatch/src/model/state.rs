@@ -24,3 +24,5 @@ pub const LISTEN: u8 = 10;
 pub const CLOSING: u8 = 11;
 /// A connection request that waits for its last acknowledgement.
 pub const NEW_SYN_RECV: u8 = 12;
+/// Bound, neither listening nor connected; since 6.8, in requests to sock_diag only.
+pub const BOUND_INACTIVE: u8 = 13;

@@ -1,6 +1,6 @@
 use jiff::Timestamp;
 
-use crate::model::{Namespace, Ratios, Room, Search, Tuple, Verdict};
+use crate::model::{Blocker, Namespace, Ratios, Room, Search, Tuple, Verdict};
 
 /// Everything that `check` found.
 #[derive(Debug)]
@@ -40,4 +40,6 @@ pub struct FreeReport<'a> {
     pub search: Search,
     /// What that search can find.
     pub room: &'a Room,
+    /// Who holds the blocked ports, most ports first; or why that can't be read.
+    pub blockers: Result<&'a [Blocker], &'a str>,
 }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     kernel::{host, netns::Netns},
-    model::{Namespace, NetnsId, Obstacles, Room, Search, Tuple},
+    model::{Namespace, NetnsId, Obstacles, PortSet, Room, Search, Tuple},
 };
 
 /// Whose ports.
@@ -44,6 +44,8 @@ pub struct Answer {
     pub search: Search,
     /// What that search can find.
     pub room: Room,
+    /// The blocked ports that the room is smaller by.
+    pub blocked: PortSet,
 }
 
 /// Reads the ports of a tuple: first those that it holds, then those that nobody could get.
@@ -89,6 +91,7 @@ pub fn free(netns: &Netns, question: &Question) -> Result<Answer, TracerError> {
         },
         search,
         room: search.room(&obstacles),
+        blocked: search.blocked(&obstacles),
     })
 }
 

@@ -40,7 +40,7 @@ impl Discovery {
         found.add(Path::new("/proc/thread-self/ns/net"), None)?;
         let (chosen, given) = NAMED.split_at(CHOSEN);
         found.add_named(chosen)?;
-        for pid in pids()? {
+        for pid in proc::pids()? {
             found.add(format!("/proc/{pid}/ns/net").as_ref(), Some(pid))?;
         }
         found.name_containers();
@@ -54,7 +54,7 @@ impl Discovery {
     /// As [`Discovery::new`].
     pub fn deepen(&mut self) -> io::Result<()> {
         let denied = self.denied;
-        for pid in pids()? {
+        for pid in proc::pids()? {
             for thread in entries(format!("/proc/{pid}/task"))? {
                 self.add(&thread.join("ns/net"), Some(pid))?;
             }
@@ -144,15 +144,6 @@ impl Discovery {
             }
         }
     }
-}
-
-/// Every process, lowest id first.
-fn pids() -> io::Result<Vec<u32>> {
-    let mut pids: Vec<u32> = fs::read_dir("/proc")?
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .collect();
-    pids.sort_unstable();
-    Ok(pids)
 }
 
 /// The paths in a directory, none where it doesn't exist or is not ours to read.

@@ -2,6 +2,7 @@
 //! program can be loaded.
 
 mod netlink;
+mod opened;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -11,6 +12,7 @@ use std::net::IpAddr;
 use anyhow::{Context, Result, bail};
 use rustix::net::AddressFamily;
 
+use crate::model::Opened;
 use netlink::{Dump, Outcome};
 
 /// `TCP_LISTEN` of include/net/tcp_states.h.
@@ -40,6 +42,9 @@ pub struct Socket {
     pub uid: u32,
     /// Inode number, as in `/proc/PID/fd`; 0 where no descriptor is left.
     pub inode: u32,
+    /// Which end opened the connection; none where it was not asked for ([`Which::Holders`]) or
+    /// nobody can tell.
+    pub opened: Option<Opened>,
 }
 
 /// Which sockets to list.
@@ -51,6 +56,9 @@ pub enum Which {
     Listeners,
     /// Listeners too.
     All,
+    /// Everything that can hold a port, bound sockets that neither listen nor connect among it where
+    /// the kernel lists those (since 6.8; in the state CLOSE), and who opened each connection.
+    Holders,
 }
 
 /// Goes over the TCP sockets, IPv4 and IPv6, of the calling thread's network namespace.

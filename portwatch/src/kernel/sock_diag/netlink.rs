@@ -13,8 +13,10 @@ use zerocopy::{FromBytes, IntoBytes};
 
 use super::{
     LISTEN, Socket, Which,
+    opened::INFO,
     wire::{Header, Request, Response, SocketId},
 };
+use crate::model::state;
 
 /// Larger than the kernel makes a dump's messages (32 KiB, `netlink_dump`).
 const BUFFER: usize = 1 << 16;
@@ -60,6 +62,12 @@ impl Dump {
             Which::Connections => ALL_STATES & !(1 << LISTEN),
             Which::Listeners => 1 << LISTEN,
             Which::All => ALL_STATES,
+            // Kernels that don't know the last one ignore it.
+            Which::Holders => ALL_STATES | 1 << state::BOUND_INACTIVE,
+        };
+        let extensions = match which {
+            Which::Holders => 1 << (INFO - 1),
+            _ => 0,
         };
         let request = Request {
             header: Header {
@@ -71,7 +79,7 @@ impl Dump {
             },
             family: family.as_raw() as u8,
             protocol: libc::IPPROTO_TCP as u8,
-            extensions: 0,
+            extensions,
             padding: 0,
             states: states.into(),
             id: SocketId::default(),
@@ -156,9 +164,11 @@ impl Raw<'_> {
                 Ok(Message::Done)
             }
             SOCK_DIAG_BY_FAMILY => {
-                let (response, _) = Response::ref_from_prefix(self.payload)
+                let (response, attributes) = Response::ref_from_prefix(self.payload)
                     .map_err(|_| malformed("a socket cut short"))?;
-                Ok(response.socket().map_or(Message::Other, Message::Socket))
+                Ok(response
+                    .socket(attributes)
+                    .map_or(Message::Other, Message::Socket))
             }
             _ => Ok(Message::Other),
         }

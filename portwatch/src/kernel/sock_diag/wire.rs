@@ -8,7 +8,7 @@ use zerocopy::{
     byteorder::{BE, NativeEndian, U16, U32},
 };
 
-use super::Socket;
+use super::{Socket, opened::opened};
 
 /// `idiag_timer` of a mini-socket (`inet_twsk_diag_fill`, 4.4 to 6.18).
 const TIMER_TIME_WAIT: u8 = 3;
@@ -70,8 +70,8 @@ pub(super) struct Response {
 }
 
 impl Response {
-    /// The socket, none of a family other than IPv4 and IPv6.
-    pub fn socket(&self) -> Option<Socket> {
+    /// The socket, with the attributes behind it; none of a family other than IPv4 and IPv6.
+    pub fn socket(&self, attributes: &[u8]) -> Option<Socket> {
         let address: fn([u8; 16]) -> IpAddr = match AddressFamily::from_raw(self.family.into()) {
             AddressFamily::INET => v4,
             AddressFamily::INET6 => v6,
@@ -87,6 +87,7 @@ impl Response {
             bound_dev: self.id.interface.get(),
             uid: self.uid.get(),
             inode: self.inode.get(),
+            opened: opened(self.state, self.write_queue.get(), attributes),
         })
     }
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::{
     SCHEMA,
+    blockers::BlockerKeys,
     keys::{NamespaceKeys, TupleKeys, time},
     write_line,
 };
@@ -22,6 +23,8 @@ struct Free<'a> {
     range: [u16; 2],
     reserved: u32,
     blocked: u32,
+    /// Null where nobody can read who they are.
+    blockers: Option<Vec<BlockerKeys<'a>>>,
     untold: u32,
     capacity: u32,
     used: u32,
@@ -38,6 +41,8 @@ struct Free<'a> {
 /// What `out` returns.
 pub fn write_free(out: &mut dyn io::Write, report: &FreeReport<'_>) -> io::Result<()> {
     let FreeReport { room, search, .. } = report;
+    let blockers = report.blockers;
+    let blockers = blockers.map(|all| all.iter().map(BlockerKeys::new).collect());
     write_line(
         out,
         &Free {
@@ -49,6 +54,7 @@ pub fn write_free(out: &mut dyn io::Write, report: &FreeReport<'_>) -> io::Resul
             range: [search.range.low, search.range.high],
             reserved: room.reserved,
             blocked: room.blocked,
+            blockers: blockers.ok(),
             untold: room.untold,
             capacity: room.capacity,
             used: room.used,
@@ -66,7 +72,7 @@ mod tests {
 
     use super::{FreeReport, write_free};
     use crate::model::{
-        Obstacles, Search,
+        Blocker, Hold, Obstacles, Owner, Search,
         testing::{namespace, tuple},
     };
 
@@ -78,6 +84,21 @@ mod tests {
             blocked: [40_001].into_iter().collect(),
             ..Obstacles::default()
         });
+        let blockers = [
+            Blocker {
+                owner: Owner::Process {
+                    pid: 812,
+                    comm: "nginx".to_owned(),
+                },
+                hold: Hold::Listener,
+                ports: (40_001..40_009).collect(),
+            },
+            Blocker {
+                owner: Owner::Nobody,
+                hold: Hold::TimeWait,
+                ports: vec![40_020],
+            },
+        ];
         let report = FreeReport {
             time: Timestamp::UNIX_EPOCH,
             kernel: "6.18.44",
@@ -85,13 +106,18 @@ mod tests {
             namespace: &namespace(),
             search,
             room: &room,
+            blockers: Ok(&blockers),
         };
         let mut out = Vec::new();
         write_free(&mut out, &report).unwrap();
         let text = String::from_utf8(out).unwrap();
         let tail = concat!(
             r#""local_ip":"127.0.0.1","peer_ip":"127.0.0.1","peer_port":8080,"bound_dev":null,"#,
-            r#""range":[40000,40499],"reserved":1,"blocked":1,"untold":0,"capacity":498,"#,
+            r#""range":[40000,40499],"reserved":1,"blocked":1,"blockers":["#,
+            r#"{"pid":812,"comm":"nginx","orphan":false,"kind":"listener","ports":8,"#,
+            r#""examples":[40001,40002,40003,40004,40005]},"#,
+            r#"{"pid":null,"comm":null,"orphan":true,"kind":"time_wait","ports":1,"#,
+            r#""examples":[40020]}],"untold":0,"capacity":498,"#,
             r#""used":0,"reclaimable":0,"headroom":498,"headroom_max":498,"#,
             r#""free":"40002-40499"}"#,
             "\n"

@@ -1,6 +1,7 @@
 //! JSON for programs, schema 1: one object a line, keys that never vanish, null for what is not
 //! known.
 
+mod blockers;
 mod check;
 mod counts;
 mod doctor;

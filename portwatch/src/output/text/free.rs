@@ -1,5 +1,6 @@
 use std::io;
 
+use super::blockers::blocked;
 use crate::output::{FreeReport, escape};
 
 /// Writes the ports that a tuple can still get.
@@ -26,7 +27,7 @@ pub fn write_free(out: &mut dyn io::Write, report: &FreeReport<'_>) -> io::Resul
         format!("{}-{}, {} ports{own}", range.low, range.high, range.len()),
     )?;
     line("reserved", room.reserved.to_string())?;
-    line("blocked", room.blocked.to_string())?;
+    line("blocked", blocked(room.blocked, report.blockers))?;
     line("capacity", room.capacity.to_string())?;
     line("used", room.used.to_string())?;
     line("reclaimable", room.reclaimable.to_string())?;
@@ -74,6 +75,7 @@ mod tests {
             namespace: &namespace,
             search,
             room: &room,
+            blockers: Ok(&[]),
         };
         let mut out = Vec::new();
         write_free(&mut out, &report).unwrap();

@@ -1,5 +1,6 @@
 //! Text for people: one line an event, columns aligned.
 
+mod blockers;
 mod doctor;
 mod explanation;
 mod free;
