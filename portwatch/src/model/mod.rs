@@ -1,5 +1,6 @@
 //! What portwatch knows and concludes: plain values and pure functions, no input or output.
 
+mod bind;
 mod census;
 pub mod container;
 mod diagnosis;
@@ -18,6 +19,7 @@ pub(crate) mod testing;
 mod tuple;
 mod verdict;
 
+pub use bind::{BindCause, BindFailure, BindSample};
 pub use census::{Census, SocketRow};
 pub use diagnosis::{Check, Diagnosis, HookSetReport, Readiness, Status};
 pub use duration::{parse_duration, parse_short_duration};

@@ -7,6 +7,8 @@
 mod assembly;
 mod attachment;
 mod batch;
+mod bind_counts;
+mod bind_tally;
 mod bpf_log;
 mod census;
 mod choice;
@@ -22,6 +24,7 @@ mod object;
 mod options;
 mod plan;
 mod pod;
+mod process;
 mod programs;
 mod sample;
 mod slots;

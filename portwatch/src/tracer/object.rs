@@ -9,7 +9,7 @@ use portwatch_common::{Config, NO_MEMBER, Offsets, SOCK_COMMON_COPY, TIME_WAIT_C
 use zerocopy::IntoBytes;
 
 use super::{Options, TracerError, machine::Machine, plan::Plan};
-use crate::kernel::host;
+use crate::kernel::host::{self, syscall};
 
 /// The kernel side as `cargo xtask build-ebpf` compiled it.
 static OBJECT: &[u8] = aya::include_bytes_aligned!("../../ebpf/portwatch.bpf.o");
@@ -155,10 +155,14 @@ fn config(purpose: &Purpose<'_>, options: &Options) -> Config {
         tw_timer_handler,
         warning_permille: options.warning_permille,
         critical_permille: options.critical_permille,
-        connect_syscall: host::connect_syscall(),
+        connect_syscall: syscall::CONNECT,
         slow_search_ns: u32::try_from(slow_search).unwrap_or(u32::MAX),
         time_wait_at_close: time_wait_at_close.into(),
-        reserved: 0,
+        bind_syscall: syscall::BIND,
+        listen_syscall: syscall::LISTEN,
+        sendto_syscall: syscall::SENDTO,
+        sendmsg_syscall: syscall::SENDMSG,
+        sendmmsg_syscall: syscall::SENDMMSG,
     }
 }
 
