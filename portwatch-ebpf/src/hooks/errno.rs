@@ -23,6 +23,10 @@ use crate::{
 const FAILED_NS: u64 = 1_000_000_000;
 const EADDRNOTAVAIL: i64 = 99;
 const ENOMEM: i64 = 12;
+const NO_ADDRESS: i64 = -EADDRNOTAVAIL;
+const NO_MEMORY: i64 = -ENOMEM;
+const IN_USE: i64 = -EADDRINUSE;
+const AGAIN: i64 = -EAGAIN;
 
 /// A system call returns. Two results of connect(2) are of interest: EADDRNOTAVAIL, which
 /// confirms a failed search or, without one, tells that there was no source address; and ENOMEM,
@@ -30,15 +34,17 @@ const ENOMEM: i64 = 12;
 /// of other calls may tell of a bind without a free port.
 #[inline(always)]
 pub fn sys_exit(regs: *const c_void, ret: i64) {
-    const ENOMEM_OR_EAGAIN: core::ops::RangeInclusive<i64> = -ENOMEM..=-EAGAIN;
-    const ADDRESS: core::ops::RangeInclusive<i64> = -EADDRNOTAVAIL..=-EADDRINUSE;
-    // Every system call of the machine comes here: two pairs of neighbours are two comparisons.
-    if !ADDRESS.contains(&ret) && !ENOMEM_OR_EAGAIN.contains(&ret) {
+    // Every system call of the machine comes here: one that succeeds, or fails with a smaller
+    // number, costs one comparison.
+    if !(-EADDRNOTAVAIL..=-EAGAIN).contains(&ret) {
+        return;
+    }
+    if !matches!(ret, NO_ADDRESS | NO_MEMORY | IN_USE | AGAIN) {
         return;
     }
     // SAFETY: the tracepoint's argument is a `struct pt_regs`.
     let syscall: u32 = unsafe { read(regs, offset!(pt_regs_syscall)) };
-    if ret == -EADDRINUSE || ret == -EAGAIN {
+    if ret == IN_USE || ret == AGAIN {
         bind::call_returned(regs, syscall, ret);
         return;
     }
