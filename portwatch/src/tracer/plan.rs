@@ -186,9 +186,9 @@ impl Plan {
         }
         if self.hooks != HookSet::Fentry {
             blind(if self.connect_errno {
-                "binds and sends through io_uring that find no port"
+                "binds and UDP sends without a free port through io_uring, or of the kernel's own sockets"
             } else {
-                "binds that find no port (--connect-errno off)"
+                "binds and UDP sends without a free port (--connect-errno off)"
             });
         }
     }
