@@ -188,6 +188,26 @@ fn mptcp_bind_to_any_port() {
 }
 
 #[test]
+fn in_a_namespace_that_has_just_appeared() {
+    let watcher = Watcher::start(&[], &[]);
+    let netns = Netns::named(RANGE);
+    let local = SocketAddr::from(([127, 0, 0, 1], 0));
+    netns.run(|| {
+        exhaust(Errno::ADDRINUSE, || bound(Family::V4, Type::DGRAM, local));
+    });
+    let told = watcher.wait_for("the failure", |events| {
+        let own = |e: &&Event| e.is("bind_exhausted") && e.small("netns") == netns.inum();
+        events.iter().find(own).cloned()
+    });
+    assert_eq!(told.0["netns_name"].as_str(), netns.name());
+    assert_eq!(
+        told.0["range"],
+        serde_json::json!([RANGE.start(), RANGE.end()])
+    );
+    watcher.stop();
+}
+
+#[test]
 fn a_device_is_told() {
     let netns = Netns::named(RANGE);
     let watcher = Watcher::start(&[&netns], &[]);
