@@ -17,7 +17,7 @@ pub const EAGAIN: i64 = 11;
 pub const EADDRINUSE: i64 = 98;
 
 /// `inet_csk_get_port` returns: called by bind(2), by listen(2) on a socket without a port, and by
-/// MPTCP for its first subflow. Not 0 is a failure: 1 up to 5.10, later -EADDRINUSE.
+/// MPTCP for its subflows. Not 0 is a failure: 1 in 5.10, -EADDRINUSE in 6.1 and later kernels.
 #[inline(always)]
 pub fn csk_get_port_returned(sk: u64, port: u16, ret: i32) {
     if ret != 0 && port == 0 {
