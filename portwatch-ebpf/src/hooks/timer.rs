@@ -97,27 +97,26 @@ pub fn closed(tracked: &Tracked) {
         let armed = unsafe { &mut *(&raw mut (*timers).armed).cast::<[u64; 2]>().add(place) };
         if armed[1] == u64::from(tracked.local_port) && armed[0] != 0 {
             let address = core::mem::take(&mut armed[0]);
-            become_time_wait(address, tracked);
+            become_time_wait(address, tracked.tuple, tracked.local_port.into());
         }
     }
 }
 
-/// Takes in the mini-socket at this address, if it is this connection's.
+/// Takes in the mini-socket at this address, if it is that of a connection of the tuple in this slot
+/// with this local port. To the verifier as `emit_tuple`.
+#[unsafe(no_mangle)]
 #[inline(never)]
-fn become_time_wait(address: u64, tracked: &Tracked) {
-    if !is(address, tracked) {
-        return;
-    }
-    let time_wait = Tracked {
-        phase: Phase::TimeWait as u8,
-        ..*tracked
-    };
-    if insert(address, tracked.tuple, time_wait).is_some()
+extern "C" fn become_time_wait(address: u64, slot: u32, port: u32) -> i32 {
+    let mut tracked = Tracked::new(port as u16, Phase::TimeWait);
+    tracked.tuple = slot;
+    if is(address, &tracked)
+        && insert(address, slot, tracked).is_some()
         && (!time_wait_armed(address) || is_ending(address))
     {
         // Another CPU ended it meanwhile, which was told to a set that did not hold it yet.
         leave(address);
     }
+    0
 }
 
 /// Whether a mini-socket is this very connection's. Not inlined: a copy takes much of the stack.

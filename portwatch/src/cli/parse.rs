@@ -107,6 +107,7 @@ mod tests {
             assert_eq!(args.tracer.slow_search, SlowSearch(slow));
             assert_eq!(args.tracer.ring_size, 262_144);
             assert!(args.tracer.connect_errno && args.duration.is_none());
+            assert_eq!(args.eta_warning, None);
         }
         for line in [
             "portwatch --json -P 80,443",
@@ -122,7 +123,7 @@ mod tests {
     fn every_option_of_watch_is_read() {
         let args = watch(
             "portwatch -N web1 --netns /proc/1/ns/net --peer 10.0.0.0/8 --peer ::1 -p 1,2 \
-             --comm haproxy --warning 0.7 --critical 90% --interval 500ms --duration 30 \
+             --comm haproxy --warning 0.7 --critical 90% --eta-warning 1m --interval 500ms --duration 30 \
              --time-wait sweep --sweep-interval 5s --hooks tracepoint --connect-errno off \
              --max-sockets 1024 --max-tuples 64 --ring-size 4K --slow-search 0 --bpf-log debug --color never \
              --top 3 -vv",
@@ -132,6 +133,7 @@ mod tests {
         assert_eq!(args.pid, [1, 2]);
         assert_eq!(args.comm, ["haproxy"]);
         assert_eq!(args.duration, Some(Duration::from_secs(30)));
+        assert_eq!(args.eta_warning, Some(Duration::from_secs(60)));
         assert!(!args.tracer.connect_errno);
         assert_eq!(args.log.verbose, 2);
     }

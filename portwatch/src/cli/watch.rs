@@ -22,6 +22,10 @@ pub struct WatchArgs {
     /// Call it critical from this share on
     #[arg(long, value_name = "RATIO", default_value = "80%")]
     pub critical: Ratio,
+    /// Warn, too, when a tuple will be full within this time at its present pace: 60s [default:
+    /// never]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub eta_warning: Option<Duration>,
     /// Stop after this time: 30s, 5m
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub duration: Option<Duration>,

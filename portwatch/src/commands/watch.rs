@@ -202,6 +202,7 @@ fn options(args: &WatchArgs, ratios: Ratios) -> Options {
         ring_bytes: tracer.ring_size,
         bpf_log: tracer.bpf_log as u8,
         slow_search: tracer.slow_search.0,
+        eta_warning: args.eta_warning,
         interval: tracer.interval,
         sweep_interval: tracer.sweep_interval,
     }

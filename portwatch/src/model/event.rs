@@ -75,6 +75,8 @@ pub enum AlertKind {
     Warning,
     /// Rose to the critical threshold.
     Critical,
+    /// The forecast time to exhaustion fell below what the user wants to be warned at.
+    Predicted,
     /// Fell back under the warning threshold, past the hysteresis.
     Recovered,
     /// Port searches have become slow; the last one took so long.

@@ -6,6 +6,7 @@ pub mod container;
 mod diagnosis;
 mod duration;
 mod event;
+mod explanation;
 mod filter;
 pub mod forecast;
 mod namespace;
@@ -24,8 +25,12 @@ pub use census::{Census, SocketRow};
 pub use diagnosis::{Check, Diagnosis, HookSetReport, Readiness, Status};
 pub use duration::{parse_duration, parse_short_duration};
 pub use event::{Alert, AlertKind, Cause, Event, EventKind, Failure, Process, Started};
+pub use explanation::{
+    Advice, BindHolder, Culprit, Explanation, Facts, Failures, HolderKind, LiveTrend, Stranger,
+    explain,
+};
 pub use filter::{Filter, NetnsFilter, parse_comm, parse_peer};
-pub use forecast::{History, since_birth};
+pub use forecast::{EtaWarning, History, since_birth};
 pub use namespace::{Namespace, NetnsId, PortRange};
 pub use ratio::{Ratio, Ratios};
 pub use screen::Screen;

@@ -18,6 +18,7 @@ mod error;
 mod health;
 mod keeper;
 mod machine;
+mod memory;
 mod namespaces;
 mod netns;
 mod object;

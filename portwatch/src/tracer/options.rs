@@ -25,6 +25,8 @@ pub struct Options {
     pub bpf_log: u8,
     /// A port search that takes longer is slow; none for no look at it.
     pub slow_search: Option<Duration>,
+    /// Tell when the forecast time to a tuple's exhaustion falls below this; none for never.
+    pub eta_warning: Option<Duration>,
     /// Time between two looks at the counters.
     pub interval: Duration,
     /// Time between two sweeps; none for the default of the way TIME_WAIT is followed.
@@ -44,6 +46,7 @@ impl Default for Options {
             ring_bytes: 256 * 1024,
             bpf_log: 0,
             slow_search: Some(Duration::from_micros(250)),
+            eta_warning: None,
             interval: Duration::from_secs(1),
             sweep_interval: None,
         }

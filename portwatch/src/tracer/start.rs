@@ -62,7 +62,7 @@ impl Tracer {
             shared,
             keeper,
             reports,
-            tally: Tally::new(health, want_samples),
+            tally: Tally::new(health, want_samples, options.eta_warning),
             ticks: ticks(options.interval),
             taken: VecDeque::new(),
             ready: VecDeque::new(),

@@ -13,14 +13,15 @@ use super::{
     clock::{monotonic_ns, wall},
     health::Health,
     keeper::Shared,
+    memory::Memory,
     process::process,
     programs::Programs,
     sample::{sample, usage},
     sweep::Sweeps,
 };
 use crate::model::{
-    Alert, AlertKind, BindCause, BindSample, Cause, Event, EventKind, Failure, History, Storm,
-    Tuple, TupleSample, since_birth,
+    Alert, AlertKind, BindCause, BindSample, Cause, Event, EventKind, Failure, Storm, Tuple,
+    TupleSample,
 };
 
 /// The counters after one interval.
@@ -44,37 +45,6 @@ pub(super) type Life = (u32, u64);
 /// The life of failures that belong to no tuple.
 const NO_TUPLE: Life = (u32::MAX, 0);
 
-/// Two CPUs that cross a threshold at once both tell of it, this close together.
-const TWICE: Duration = Duration::from_millis(10);
-
-/// What is known of a tuple beyond its entry.
-#[derive(Default)]
-struct Memory {
-    history: History,
-    /// The alert level told last, and when.
-    told: Option<(Level, Duration)>,
-    /// At the previous look the kernel side had told of a crossing that nobody heard of.
-    unheard: bool,
-}
-
-impl Memory {
-    /// Notes that a level is told now; false when another CPU's record has just told it.
-    fn tell(&mut self, level: Level, now: Duration) -> bool {
-        if let Some((before, when)) = self.told
-            && before >= level
-            && now.abs_diff(when) < TWICE
-        {
-            return false;
-        }
-        self.told = Some((level, now));
-        true
-    }
-
-    fn level(&self) -> Level {
-        self.told.map_or(Level::Ok, |(level, _)| level)
-    }
-}
-
 /// Keeps the accounts.
 pub(super) struct Tally {
     /// Tuples older than this were there before the tracer.
@@ -87,11 +57,13 @@ pub(super) struct Tally {
     pub sweeps: Sweeps,
     /// Whether ticks carry samples.
     want_samples: bool,
+    /// A time to exhaustion below this is told.
+    eta_warning: Option<Duration>,
 }
 
 impl Tally {
     /// Nothing told yet.
-    pub fn new(health: Health, want_samples: bool) -> Self {
+    pub fn new(health: Health, want_samples: bool, eta_warning: Option<Duration>) -> Self {
         Self {
             started_ns: monotonic_ns(),
             memories: HashMap::new(),
@@ -101,6 +73,7 @@ impl Tally {
             last_no_source: None,
             sweeps: Sweeps::default(),
             want_samples,
+            eta_warning,
         }
     }
 
@@ -136,42 +109,40 @@ impl Tally {
 
     fn rise(&mut self, record: &Record, level: Level, shared: &Shared) -> Option<EventKind> {
         let now = Duration::from_nanos(record.time_ns);
-        let life = life(record, shared);
+        let entry = entry(record, shared);
+        let life = life(record, entry.as_ref());
         let memory = self.memories.entry(life).or_default();
         if !memory.tell(level, now) {
             return None;
         }
         let usage = usage(record.used, record.time_wait, record.capacity);
-        memory.history.push(now, usage.used);
-        let mut forecast = memory.history.forecast(usage.headroom());
-        if forecast.rate.is_none() && life.1 > self.started_ns {
-            let age = now.saturating_sub(Duration::from_nanos(life.1));
-            forecast = since_birth(usage.used, age, usage.headroom());
-        }
+        memory.note(now, &usage, entry.as_ref());
+        let age =
+            (life.1 > self.started_ns).then(|| now.saturating_sub(Duration::from_nanos(life.1)));
         Some(EventKind::Alert(Alert {
             kind: alert_kind(level),
             tuple: shared.directory.tuple(&record.key, record.netns_inum),
             usage,
-            forecast,
+            forecast: memory.forecast_from_birth(&usage, age),
             process: process(record),
         }))
     }
 
     fn recovery(&mut self, record: &Record, shared: &Shared) -> Option<EventKind> {
-        let memory = self.memories.get_mut(&life(record, shared))?;
+        let entry = entry(record, shared);
+        let memory = self.memories.get_mut(&life(record, entry.as_ref()))?;
         if memory.level() == Level::Ok {
             return None;
         }
-        memory.told = None;
+        memory.recover();
         let usage = usage(record.used, record.time_wait, record.capacity);
-        memory
-            .history
-            .push(Duration::from_nanos(record.time_ns), usage.used);
+        let now = Duration::from_nanos(record.time_ns);
+        memory.note(now, &usage, entry.as_ref());
         Some(EventKind::Alert(Alert {
             kind: AlertKind::Recovered,
             tuple: shared.directory.tuple(&record.key, record.netns_inum),
             usage,
-            forecast: memory.history.forecast(usage.headroom()),
+            forecast: memory.forecast(&usage),
             process: None,
         }))
     }
@@ -180,8 +151,9 @@ impl Tally {
         let mut usage = usage(record.used, record.time_wait, record.capacity);
         // As for failures: searches under way are in the set.
         usage.used = usage.used.min(usage.capacity);
-        let memory = self.memories.get(&life(record, shared));
-        let forecast = memory.map(|memory| memory.history.forecast(usage.headroom()));
+        let life = life(record, entry(record, shared).as_ref());
+        let memory = self.memories.get(&life);
+        let forecast = memory.map(|memory| memory.forecast(&usage));
         EventKind::Alert(Alert {
             kind: AlertKind::SlowSearch(Duration::from_nanos(record.search_ns.into())),
             tuple: shared.directory.tuple(&record.key, record.netns_inum),
@@ -192,9 +164,8 @@ impl Tally {
     }
 
     fn failure(&mut self, record: &Record, cause: Cause, shared: &Shared) -> Option<EventKind> {
-        let suppressed = self
-            .storm
-            .event((life(record, shared), cause), record.total)?;
+        let life = life(record, entry(record, shared).as_ref());
+        let suppressed = self.storm.event((life, cause), record.total)?;
         let mut usage = usage(record.used, record.time_wait, record.capacity);
         if cause == Cause::Exhausted {
             // Attempts that are inside their own search at this moment are in the set, too.
@@ -239,12 +210,23 @@ impl Tally {
         for (life, entry) in &entries {
             let memory = self.memories.entry(*life).or_default();
             let usage = usage(entry.used, entry.time_wait, entry.capacity);
-            memory.history.push(now, usage.used);
+            memory.note(now, &usage, Some(entry));
             if self.want_samples {
-                let forecast = memory.history.forecast(usage.headroom());
+                let forecast = memory.forecast(&usage);
                 samples.push(sample(&shared.directory, entry, forecast));
             }
             kinds.extend(quiet_crossing(memory, life.0, entry, now, shared));
+            let limit = self.eta_warning;
+            let short = limit.and_then(|limit| memory.eta_warning(now, &usage, limit));
+            kinds.extend(short.map(|forecast| {
+                EventKind::Alert(Alert {
+                    kind: AlertKind::Predicted,
+                    tuple: shared.directory.tuple(&entry.key, 0),
+                    usage,
+                    forecast,
+                    process: None,
+                })
+            }));
         }
         kinds.extend(self.owed(&entries, &stats, shared, false));
         let (owed, binds) = self.binds.look(shared, false);
@@ -347,8 +329,9 @@ fn quiet_crossing(
         return None;
     }
     memory.unheard = false;
-    memory.told = rose.then_some((level, now));
+    memory.recover();
     let kind = if rose {
+        memory.tell(level, now);
         alert_kind(level)
     } else {
         AlertKind::Recovered
@@ -359,7 +342,7 @@ fn quiet_crossing(
         kind,
         tuple: shared.directory.tuple(&entry.key, 0),
         usage,
-        forecast: memory.history.forecast(usage.headroom()),
+        forecast: memory.forecast(&usage),
         process: None,
     }))
 }
@@ -373,12 +356,14 @@ pub(super) fn entries(shared: &Shared, stats: &Stats) -> Vec<(Life, TupleEntry)>
         .collect()
 }
 
+/// The entry that a record speaks of, if its tuple still has the slot.
+fn entry(record: &Record, shared: &Shared) -> Option<TupleEntry> {
+    let entry = shared.table.entry(record.tuple);
+    entry.filter(|entry| entry.key == record.key)
+}
+
 /// The life that a record speaks of.
-fn life(record: &Record, shared: &Shared) -> Life {
-    let entry = shared
-        .table
-        .entry(record.tuple)
-        .filter(|entry| entry.key == record.key);
+fn life(record: &Record, entry: Option<&TupleEntry>) -> Life {
     (record.tuple, entry.map_or(0, |entry| entry.created_ns))
 }
 

@@ -20,6 +20,7 @@ mod ending;
 mod fill;
 mod filters;
 mod fixture;
+mod forecast;
 mod full_maps;
 mod namespaces;
 mod quiet;

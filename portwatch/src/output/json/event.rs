@@ -74,6 +74,7 @@ impl<'a> Line<'a> {
                 let name = match alert.kind {
                     AlertKind::Warning => "warning",
                     AlertKind::Critical => "critical",
+                    AlertKind::Predicted => "eta_warning",
                     AlertKind::Recovered => "recovered",
                     AlertKind::SlowSearch(_) => "slow_search",
                 };
@@ -226,6 +227,13 @@ mod tests {
                 "\n"
             )
         );
+    }
+
+    #[test]
+    fn a_forecast_of_exhaustion() {
+        let text = written(EventKind::Alert(alert(AlertKind::Predicted)));
+        assert!(text.contains(r#""event":"eta_warning","#), "{text}");
+        assert!(text.contains(r#""seconds_to_exhaustion":2.839,"#), "{text}");
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod check;
 mod counts;
 mod doctor;
 mod event;
+mod explanation;
 mod keys;
 
 use std::io;
@@ -19,6 +20,7 @@ pub use bind::write_bind_sample;
 pub use check::{write_report, write_unknown};
 pub use counts::{TracerKeys, write_sample, write_tick};
 pub use doctor::write_diagnosis;
+pub use explanation::ExplanationKeys;
 
 /// Number of the schema. It changes when a key changes its meaning or goes, not when one comes.
 pub const SCHEMA: u32 = 1;

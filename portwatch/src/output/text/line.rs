@@ -48,6 +48,7 @@ impl Columns {
         let (label, style) = match alert.kind {
             AlertKind::Warning => ("WARNING", CAUTION),
             AlertKind::Critical => ("CRITICAL", ALARM),
+            AlertKind::Predicted => ("PREDICTED", CAUTION),
             AlertKind::Recovered => ("RECOVERED", GOOD),
             AlertKind::SlowSearch(_) => ("SLOW", CAUTION),
         };

@@ -1,6 +1,7 @@
 //! Text for people: one line an event, columns aligned.
 
 mod doctor;
+mod explanation;
 mod line;
 mod phrase;
 mod started;
@@ -16,6 +17,7 @@ use super::{
 use crate::model::{Event, EventKind, Ratios};
 
 pub use doctor::write_diagnosis;
+pub use explanation::write_explanation;
 use line::Columns;
 
 /// Width of the column that names the event: `EXHAUSTED`, `RECOVERED`, `NO-SOURCE`.
@@ -135,6 +137,18 @@ EADDRNOTAVAIL               haproxy[812] in haproxy.service  (37 more not shown)
 16:40:07.214  RECOVERED  web1  127.0.0.1 -> 127.0.0.1:8080      224/500 ports (44 %)   \
 -4.2/s, 200 in TIME_WAIT
 "
+        );
+    }
+
+    #[test]
+    fn a_forecast_says_how_long_it_takes() {
+        let mut predicted = alert(AlertKind::Predicted);
+        predicted.process = None;
+        let text = written(false, [EventKind::Alert(predicted)]);
+        assert_eq!(
+            text,
+            "16:40:07.214  PREDICTED  web1  127.0.0.1 -> 127.0.0.1:8080      \
+             412/500 ports (82 %)   +31/s, exhausted in 2 s\n"
         );
     }
 

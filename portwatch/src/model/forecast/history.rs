@@ -1,0 +1,199 @@
+use std::{collections::VecDeque, time::Duration};
+
+use crate::model::Usage;
+
+/// How long a port stays in TIME_WAIT, milliseconds: `TCP_TIMEWAIT_LEN`, `include/net/tcp.h`, the
+/// same since 2.6. The timer wheel may add some seconds (`calc_wheel_index`, `kernel/time/timer.c`:
+/// up to an eighth).
+pub(super) const TIME_WAIT_MS: i64 = 60_000;
+/// Looks closer together than this are kept as one, milliseconds.
+const FINE_MS: i64 = 500;
+/// Up to this age, milliseconds; older looks are kept [`COARSE_MS`] apart.
+const FINE_AGE_MS: i64 = 4_000;
+const COARSE_MS: i64 = 3_000;
+/// So much later at most than it was closed is a connection counted in TIME_WAIT, milliseconds: where
+/// only sweeps find it, it takes an interval of theirs.
+const CLOSED_MS: i64 = 10_000;
+/// By when a late timer has run, milliseconds.
+const LATE_MS: i64 = 4_000;
+
+/// What a tuple held during the last minute, to tell how fast it fills and what it will give back.
+///
+/// Times are those of one monotonic clock, since any fixed moment. A history keeps about thirty
+/// looks of 24 bytes, whatever the number of calls.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    /// Oldest first. The first one ever is preceded by a fictitious one of a minute earlier.
+    looks: VecDeque<Look>,
+    /// When the first look was.
+    since: i64,
+}
+
+/// The counts at one moment. The totals wrap: only differences mean something.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look {
+    /// Milliseconds.
+    pub at: i64,
+    pub used: u32,
+    pub time_wait: u32,
+    /// Connections that have entered TIME_WAIT up to now.
+    pub entered: u32,
+    /// Connections opened up to now.
+    pub opened: u32,
+}
+
+impl Look {
+    pub fn live(&self) -> u32 {
+        self.used - self.time_wait
+    }
+
+    /// Seconds from an earlier look to this one.
+    pub fn seconds_since(&self, then: &Self) -> f64 {
+        (self.at - then.at) as f64 / 1000.0
+    }
+
+    pub fn live_since(&self, then: &Self) -> i64 {
+        i64::from(self.live()) - i64::from(then.live())
+    }
+
+    pub fn entered_since(&self, then: &Self) -> i64 {
+        i64::from(self.entered.wrapping_sub(then.entered))
+    }
+
+    /// Never negative in the long run; for a moment it is, where attempts are taken back that
+    /// failed.
+    pub fn opened_since(&self, then: &Self) -> i64 {
+        i64::from(self.opened.wrapping_sub(then.opened).cast_signed())
+    }
+}
+
+impl History {
+    /// A history without a look.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Notes what the tuple held at `at`; `opened` is its running total of connections, without
+    /// attempts that failed. A look older than the latest one is ignored: events of several CPUs
+    /// don't arrive in order.
+    pub fn push(&mut self, at: Duration, usage: &Usage, opened: u64) {
+        let mut look = Look {
+            at: i64::try_from(at.as_millis()).unwrap_or(i64::MAX),
+            used: usage.used,
+            time_wait: usage.time_wait.min(usage.used),
+            entered: 0,
+            // The low half of the total: see `Look`.
+            opened: opened as u32,
+        };
+        let Some(latest) = self.looks.back() else {
+            // Nobody saw these enter TIME_WAIT: as if evenly during the last minute.
+            self.since = look.at;
+            let at = look.at.saturating_sub(TIME_WAIT_MS);
+            self.looks.push_back(Look { at, ..look });
+            look.entered = look.time_wait;
+            self.looks.push_back(look);
+            return;
+        };
+        if look.at < latest.at {
+            return;
+        }
+        look.entered = latest.entered.wrapping_add(self.entries(latest, &look));
+        let last_but_one = self.looks.iter().rev().nth(1);
+        if last_but_one.is_some_and(|before| look.at - before.at < FINE_MS) {
+            self.looks.pop_back();
+        }
+        self.looks.push_back(look);
+        self.thin(look.at);
+    }
+
+    /// The latest look.
+    pub(super) fn latest(&self) -> Option<&Look> {
+        self.looks.back()
+    }
+
+    /// The latest look that is at least so many milliseconds older than `now`, or else the first.
+    pub(super) fn before(&self, now: &Look, millis: i64) -> Option<&Look> {
+        let wanted = now.at.saturating_sub(millis).max(self.since);
+        let after = self.looks.partition_point(|look| look.at <= wanted);
+        self.looks.get(after.checked_sub(1)?)
+    }
+
+    /// The TIME_WAIT of the latest look that is due to end in the minute after it: seconds from
+    /// then, and how many have ended by then. The times rise, the last one is the minute's end.
+    pub(super) fn ends(&self, now: &Look) -> impl Iterator<Item = (f64, f64)> {
+        let begin = now.at.saturating_sub(TIME_WAIT_MS);
+        let gone = self.entered_at(begin);
+        // What the kernel still has beyond that was there before the first look, or is late.
+        let first = self.looks.front().map_or(0, |look| look.entered);
+        let known = f64::from(now.entered.wrapping_sub(first)) - gone;
+        let unknown = (f64::from(now.time_wait) - known).max(0.0);
+        let rest = (TIME_WAIT_MS - (now.at - self.since)).max(LATE_MS) as f64 / 1000.0;
+        let looks = self.looks.iter().filter(move |look| look.at > begin);
+        looks.map(move |look| {
+            let after = (look.at - begin) as f64 / 1000.0;
+            let known = f64::from(look.entered.wrapping_sub(first)) - gone;
+            (after, known + unknown * (after / rest).min(1.0))
+        })
+    }
+
+    /// How many connections entered TIME_WAIT between two looks. Those that are in TIME_WAIT entered it
+    /// during the last minute, and those that entered it were closed: the first says too much where
+    /// a timer is late, or where the history is young; the second where connections end otherwise.
+    fn entries(&self, latest: &Look, now: &Look) -> u32 {
+        let first = self.looks.front().map_or(0, |look| look.entered);
+        let before = f64::from(latest.entered.wrapping_sub(first));
+        let gone = self.entered_at(now.at.saturating_sub(TIME_WAIT_MS));
+        let by_time_wait = gone + f64::from(now.time_wait) - before;
+        let base = self.before(now, CLOSED_MS).unwrap_or(latest);
+        let closed = now.opened_since(base) - now.live_since(base);
+        let by_closes = closed - latest.entered_since(base);
+        // Saturates at both ends.
+        (by_time_wait.min(by_closes as f64)).max(0.0).round() as u32
+    }
+
+    /// How many had entered TIME_WAIT by a moment, counted from the oldest look, as if evenly
+    /// between two looks.
+    fn entered_at(&self, at: i64) -> f64 {
+        let (Some(first), Some(last)) = (self.looks.front(), self.looks.back()) else {
+            return 0.0;
+        };
+        let after = self.looks.partition_point(|look| look.at <= at);
+        let Some(from) = after.checked_sub(1).and_then(|i| self.looks.get(i)) else {
+            return 0.0;
+        };
+        let to = self.looks.get(after).unwrap_or(last);
+        let whole = f64::from(from.entered.wrapping_sub(first.entered));
+        let span = to.at - from.at;
+        if span == 0 {
+            return whole;
+        }
+        let share = (at - from.at) as f64 / span as f64;
+        whole + to.entered_since(from) as f64 * share
+    }
+
+    /// Drops what nobody will look back to.
+    fn thin(&mut self, now: i64) {
+        // One look of more than a minute ago stays: the minute begins behind it.
+        let begin = now.saturating_sub(TIME_WAIT_MS);
+        while self.looks.get(1).is_some_and(|look| look.at <= begin) {
+            self.looks.pop_front();
+        }
+        let fine = now.saturating_sub(FINE_AGE_MS);
+        let mut i = self.looks.partition_point(|look| look.at <= fine);
+        while let Some(older) = i.checked_sub(2)
+            && let (Some(before), Some(look)) = (self.looks.get(older), self.looks.get(older + 1))
+            && before.at >= self.since
+            && look.at - before.at < COARSE_MS
+        {
+            self.looks.remove(older + 1);
+            i -= 1;
+        }
+    }
+
+    /// How many looks are kept.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.looks.len()
+    }
+}
