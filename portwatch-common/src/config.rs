@@ -124,8 +124,16 @@ pub struct Config {
     /// 1 where a mini-socket's timer is armed before the mini-socket is complete (up to 6.10): it
     /// then enters the set when its connection closes.
     pub time_wait_at_close: u32,
-    /// Always zero.
-    pub reserved: u32,
+    /// Number of the system call bind(2).
+    pub bind_syscall: u32,
+    /// Number of the system call listen(2).
+    pub listen_syscall: u32,
+    /// Number of the system call sendto(2).
+    pub sendto_syscall: u32,
+    /// Number of the system call sendmsg(2).
+    pub sendmsg_syscall: u32,
+    /// Number of the system call sendmmsg(2).
+    pub sendmmsg_syscall: u32,
 }
 
 impl Config {

@@ -7,6 +7,7 @@
 
 #![no_std]
 
+mod bind;
 mod census;
 mod config;
 mod key;
@@ -18,6 +19,7 @@ mod socket;
 mod stats;
 mod tuple;
 
+pub use bind::{BIND_NAMESPACES, BindFailures, Failures};
 pub use census::Census;
 pub use config::{Config, Control, NO_MEMBER, Offsets, SOCK_COMMON_COPY, TIME_WAIT_COPY};
 pub use key::{TupleKey, v4_mapped};

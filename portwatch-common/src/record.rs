@@ -14,7 +14,8 @@ pub const EVENT_BURST: u32 = 10;
 pub struct Record {
     /// When, nanoseconds of `CLOCK_MONOTONIC`.
     pub time_ns: u64,
-    /// Whose. For [`RecordKind::NoSourceAddress`] the local address is zero.
+    /// Whose. For [`RecordKind::NoSourceAddress`] the local address is zero; for binds there is no
+    /// peer.
     pub key: TupleKey,
     /// Failures of this kind so far, those without an event included.
     pub total: u64,
@@ -67,6 +68,12 @@ pub enum RecordKind {
     /// Several port searches in a row took long: most ports of the range that a search looks at
     /// are taken.
     SlowSearch = 8,
+    /// TCP bind(2) to any port, or listen(2) without bind: no port was free.
+    TcpBind = 9,
+    /// UDP bind(2) to any port: no port was free.
+    UdpBind = 10,
+    /// UDP connect(2) or a send without bind: no port was free.
+    UdpAutobind = 11,
 }
 
 impl RecordKind {
@@ -82,6 +89,9 @@ impl RecordKind {
             6 => Self::NoSourceAddress,
             7 => Self::NewNetns,
             8 => Self::SlowSearch,
+            9 => Self::TcpBind,
+            10 => Self::UdpBind,
+            11 => Self::UdpAutobind,
             _ => return None,
         })
     }

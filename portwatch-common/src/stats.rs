@@ -36,6 +36,8 @@ pub struct Stats {
     pub window: u64,
     /// Events without a tuple in that window.
     pub window_events: u64,
+    /// Binds without a free port, in namespaces that found no room among those with such binds.
+    pub binds_full: u64,
     /// Port searches by duration: element `n` counts those of 2^n to 2^(n+1) nanoseconds.
     pub searches: [u64; 32],
 }

@@ -82,10 +82,10 @@ pub extern "C" fn emit_tuple(
     1
 }
 
-/// A connect(2) that failed for want of a source address.
+/// A failure that belongs to no tuple. `total`: such failures so far.
 #[inline(never)]
-pub fn no_source_address(key: &TupleKey, total: u64) {
-    let Some(mut reserved) = begin(RecordKind::NoSourceAddress as u32, key, u32::MAX) else {
+pub fn emit_failure(kind: u32, key: &TupleKey, total: u64) {
+    let Some(mut reserved) = begin(kind, key, u32::MAX) else {
         return;
     };
     let record = reserved.as_mut_ptr();
@@ -123,21 +123,38 @@ pub extern "C" fn emit_new_netns(netns: u64, inum: u32) -> i32 {
     1
 }
 
-/// True while this window has had fewer than `most` events. Two CPUs can both take the last place:
-/// the limit is there to spare the reader, counts do not depend on it.
+/// True while the tuple's window has had fewer than `most` events.
 #[inline(always)]
 pub fn admit_tuple(entry: *mut TupleEntry, most: u32) -> bool {
-    let window = (now() >> EVENT_WINDOW_SHIFT) as u32;
     // SAFETY: `entry` points to an element of `TUPLES`.
     unsafe {
-        if (*entry).window != window {
-            (*entry).window = window;
-            (*entry).window_events = 0;
+        admit(
+            &raw mut (*entry).window,
+            &raw mut (*entry).window_events,
+            most,
+        )
+    }
+}
+
+/// True while this window has had fewer than `most` events. Two CPUs can both take the last place:
+/// the limit is there to spare the reader, counts do not depend on it.
+///
+/// # Safety
+///
+/// `start` and `events` point to members of a map's value.
+#[inline(always)]
+pub unsafe fn admit(start: *mut u32, events: *mut u32, most: u32) -> bool {
+    let window = (now() >> EVENT_WINDOW_SHIFT) as u32;
+    // SAFETY: by contract.
+    unsafe {
+        if *start != window {
+            *start = window;
+            *events = 0;
         }
-        if (*entry).window_events >= most {
+        if *events >= most {
             return false;
         }
-        (*entry).window_events += 1;
+        *events += 1;
     }
     true
 }

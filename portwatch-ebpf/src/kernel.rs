@@ -9,6 +9,8 @@ use crate::settings::offset;
 
 /// `include/uapi/linux/in.h`.
 pub const IPPROTO_TCP: u16 = 6;
+pub const IPPROTO_UDP: u16 = 17;
+pub const IPPROTO_MPTCP: u16 = 262;
 
 /// TCP states, `include/net/tcp_states.h`.
 pub mod state {

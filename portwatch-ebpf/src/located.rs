@@ -10,8 +10,8 @@ use crate::{
 };
 
 /// `include/linux/socket.h`.
-const AF_INET: u16 = 2;
-const AF_INET6: u16 = 10;
+pub const AF_INET: u16 = 2;
+pub const AF_INET6: u16 = 10;
 
 /// A tuple and the `struct net` that it lives in.
 pub struct Located {

@@ -26,6 +26,7 @@
 mod accounting;
 mod atomic;
 mod attempt;
+mod bind;
 mod current;
 mod emit;
 mod hooks;

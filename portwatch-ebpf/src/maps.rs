@@ -6,8 +6,8 @@ use aya_ebpf::{
     macros::btf_map,
 };
 use portwatch_common::{
-    Census, Control, NetnsPage, NetnsSettings, PortsPage, Record, ReservedPorts, Stats, Tracked,
-    TupleEntry, TupleKey, WalkSettings,
+    BIND_NAMESPACES, BindFailures, Census, Control, NetnsPage, NetnsSettings, PortsPage, Record,
+    ReservedPorts, Stats, Tracked, TupleEntry, TupleKey, WalkSettings,
 };
 
 use crate::hooks::timer::Timers;
@@ -58,6 +58,10 @@ pub static ENDING: Array<u64, { ENDING_CPUS as usize }> = Array::new();
 /// What `timer_start` and `timer_cancel` remember on this CPU.
 #[btf_map]
 pub static TIMERS: PerCpuArray<Timers, 1> = PerCpuArray::new();
+
+/// Binds that found no free port, by namespace cookie.
+#[btf_map]
+pub static BINDS: HashMap<u64, BindFailures, { BIND_NAMESPACES as usize }> = HashMap::new();
 
 /// What the user side changes while the programs run.
 #[btf_map]

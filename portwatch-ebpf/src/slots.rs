@@ -106,7 +106,7 @@ fn note_high_water(slot: u32) {
 /// What is known of the namespace. One that is new, or whose range is not the one known, is
 /// announced to the user side, which then counts its reserved ports.
 #[inline(always)]
-fn settings_of(key: &TupleKey, net: u64) -> NetnsSettings {
+pub fn settings_of(key: &TupleKey, net: u64) -> NetnsSettings {
     let (low, high) = range(net);
     // SAFETY: the value is copied at once.
     if let Some(settings) = unsafe { NETNS.get(&key.netns) }.copied()

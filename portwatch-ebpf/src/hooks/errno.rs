@@ -1,14 +1,17 @@
 //! The result of connect(2) itself.
 
-use core::{ffi::c_void, mem::MaybeUninit, ptr};
+use core::ffi::c_void;
 
-use aya_ebpf::helpers::generated::bpf_probe_read_user;
-use portwatch_common::{EVENT_BURST, EVENT_WINDOW_SHIFT, TupleKey, v4_mapped};
+use portwatch_common::{EVENT_BURST, EVENT_WINDOW_SHIFT, RecordKind, TupleKey};
 
 use crate::{
     atomic::decrement_u64,
     current, emit,
-    kernel::{netns_key_at, now, probe, read},
+    hooks::{
+        address::Address,
+        bind::{self, EADDRINUSE, EAGAIN},
+    },
+    kernel::{netns_key_at, now, read},
     maps::{FAILED, STATS, TUPLES, count},
     settings::{config, offset},
     socket::socket_of,
@@ -20,17 +23,31 @@ use crate::{
 const FAILED_NS: u64 = 1_000_000_000;
 const EADDRNOTAVAIL: i64 = 99;
 const ENOMEM: i64 = 12;
+const NO_ADDRESS: i64 = -EADDRNOTAVAIL;
+const NO_MEMORY: i64 = -ENOMEM;
+const IN_USE: i64 = -EADDRINUSE;
+const AGAIN: i64 = -EAGAIN;
 
-/// A system call returns. Only two results of connect(2) are of interest: EADDRNOTAVAIL, which
+/// A system call returns. Two results of connect(2) are of interest: EADDRNOTAVAIL, which
 /// confirms a failed search or, without one, tells that there was no source address; and ENOMEM,
-/// which takes a failed search back: it was memory for a bind bucket that was missing.
+/// which takes a failed search back: it was memory for a bind bucket that was missing. Two results
+/// of other calls may tell of a bind without a free port.
 #[inline(always)]
 pub fn sys_exit(regs: *const c_void, ret: i64) {
-    if ret != -EADDRNOTAVAIL && ret != -ENOMEM {
+    // Every system call of the machine comes here: one that succeeds, or fails with a smaller
+    // number, costs one comparison.
+    if !(-EADDRNOTAVAIL..=-EAGAIN).contains(&ret) {
+        return;
+    }
+    if !matches!(ret, NO_ADDRESS | NO_MEMORY | IN_USE | AGAIN) {
         return;
     }
     // SAFETY: the tracepoint's argument is a `struct pt_regs`.
     let syscall: u32 = unsafe { read(regs, offset!(pt_regs_syscall)) };
+    if ret == IN_USE || ret == AGAIN {
+        bind::call_returned(regs, syscall, ret);
+        return;
+    }
     if syscall != config!(connect_syscall: u32) {
         return;
     }
@@ -80,39 +97,6 @@ fn connect_returned(ret: i64, address: Address, socket: impl FnOnce() -> Option<
     }
 }
 
-/// Where the address of a connect(2) lies.
-#[derive(Clone, Copy)]
-enum Address {
-    /// In the running task's memory.
-    User(u64),
-    /// In the kernel's.
-    Kernel(u64),
-}
-
-impl Address {
-    /// The value so many bytes behind it.
-    #[inline(always)]
-    fn value<T: Copy>(self, offset: u64) -> Option<T> {
-        match self {
-            Self::User(address) => from_user(address + offset),
-            Self::Kernel(address) => probe(address + offset),
-        }
-    }
-}
-
-/// The beginning that `struct sockaddr_in` and `struct sockaddr_in6` have in common. The next word
-/// is the address of the former.
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct SocketAddress {
-    family: u16,
-    port: u16,
-    address: u32,
-}
-
-const AF_INET: u16 = 2;
-const AF_INET6: u16 = 10;
-
 /// No hook told of a failed search: there was none, or the kernel skipped them all. `socket`: 0
 /// where it is not known; an option would be passed in part, which the verifier refuses.
 #[inline(never)]
@@ -141,43 +125,24 @@ fn no_source_address(key: &TupleKey) {
             return;
         }
         (*stats).window_events += 1;
-        emit::no_source_address(key, (*stats).no_source_address);
+        let kind = RecordKind::NoSourceAddress as u32;
+        emit::emit_failure(kind, key, (*stats).no_source_address);
     }
 }
 
 /// Where a connect(2) wanted to go, from the address that it was given, and its `struct net`.
 #[inline(always)]
 fn destination(given: Address) -> Option<(TupleKey, u64)> {
-    let address: SocketAddress = given.value(0)?;
-    let peer = match address.family {
-        AF_INET => v4_mapped(address.address),
-        AF_INET6 => given.value(size_of::<SocketAddress>() as u64)?,
-        _ => return None,
-    };
+    let start = given.start()?;
+    let peer = given.ip(start.family, &start)?;
     let net = current::net()?;
     let key = TupleKey {
         netns: netns_key_at(net)?,
         local: [0; 2],
         peer,
         bound_dev: 0,
-        peer_port: u16::from_be(address.port),
+        peer_port: u16::from_be(start.port),
         reserved: 0,
     };
     Some((key, net))
-}
-
-/// A value of the running task's memory.
-#[inline(always)]
-fn from_user<T: Copy>(address: u64) -> Option<T> {
-    let mut value = MaybeUninit::<T>::uninit();
-    // SAFETY: the helper writes exactly the size of `T`, or fails, whatever the address is.
-    let result = unsafe {
-        bpf_probe_read_user(
-            value.as_mut_ptr().cast(),
-            size_of::<T>() as u32,
-            ptr::with_exposed_provenance(address as usize),
-        )
-    };
-    // SAFETY: filled when the helper returned 0.
-    (result == 0).then(|| unsafe { value.assume_init() })
 }

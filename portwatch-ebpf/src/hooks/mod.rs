@@ -1,3 +1,5 @@
+pub mod address;
+pub mod bind;
 pub mod census;
 pub mod errno;
 pub mod function;

@@ -11,7 +11,7 @@ use aya_ebpf::{
 };
 
 use crate::{
-    hooks::{errno, function},
+    hooks::{bind, errno, function},
     socket::Typed,
 };
 
@@ -105,6 +105,34 @@ pub fn fentry_tcp_v4_destroy_sock(ctx: FEntryContext) -> i32 {
 #[fexit(function = "__sys_connect_file")]
 pub fn fexit_sys_connect_file(ctx: FExitContext) -> i32 {
     errno::connect_file_returned(pointer(ctx.arg(0)), pointer(ctx.arg(1)), ctx.arg(4));
+    0
+}
+
+/// `int inet_csk_get_port(struct sock *sk, unsigned short snum)` returns.
+#[fexit(function = "inet_csk_get_port")]
+pub fn fexit_inet_csk_get_port(ctx: FExitContext) -> i32 {
+    bind::csk_get_port_returned(pointer(ctx.arg(0)), ctx.arg(1), ctx.arg(2));
+    0
+}
+
+/// `int __inet_bind(struct sock *sk, struct sockaddr *uaddr, int addr_len, u32 flags)` returns.
+#[fexit(function = "__inet_bind")]
+pub fn fexit_inet_bind(ctx: FExitContext) -> i32 {
+    bind::bind_returned(pointer(ctx.arg(0)), pointer(ctx.arg(1)), ctx.arg(4));
+    0
+}
+
+/// `int __inet6_bind(struct sock *sk, struct sockaddr *uaddr, int addr_len, u32 flags)` returns.
+#[fexit(function = "__inet6_bind")]
+pub fn fexit_inet6_bind(ctx: FExitContext) -> i32 {
+    bind::bind_returned(pointer(ctx.arg(0)), pointer(ctx.arg(1)), ctx.arg(4));
+    0
+}
+
+/// `int inet_autobind(struct sock *sk)` returns.
+#[fexit(function = "inet_autobind")]
+pub fn fexit_inet_autobind(ctx: FExitContext) -> i32 {
+    bind::autobind_returned(pointer(ctx.arg(0)), ctx.arg(1));
     0
 }
 

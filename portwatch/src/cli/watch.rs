@@ -85,7 +85,8 @@ pub struct TracerArgs {
     /// sweep]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub sweep_interval: Option<Duration>,
-    /// Look at what connect(2) returns, to tell missing source addresses; slows every system call
+    /// Look at what connect(2) returns, to tell missing source addresses, and bind(2), to tell that
+    /// no port was free; slows every system call
     #[arg(long, value_name = "on|off", default_value = "on")]
     #[arg(value_parser = PossibleValuesParser::new(["on", "off"]).map(|word| word == "on"))]
     #[arg(action = clap::ArgAction::Set, hide_possible_values = true)]

@@ -18,7 +18,7 @@ use crate::{
     model::{Event, EventKind, Filter, Ratios, Screen},
     output::{
         ColorChoice, EventWriter,
-        json::{JsonWriter, TracerKeys, write_sample, write_tick},
+        json::{JsonWriter, TracerKeys, write_bind_sample, write_sample, write_tick},
         text::{TextOptions, TextWriter},
         use_color,
     },
@@ -119,6 +119,13 @@ impl Printer {
             .filter(|sample| self.screen.filter.tuple(&sample.tuple))
         {
             write_sample(&mut self.line, now, sample)?;
+        }
+        for sample in tick
+            .binds
+            .iter()
+            .filter(|sample| self.screen.filter.namespace(&sample.netns))
+        {
+            write_bind_sample(&mut self.line, now, sample)?;
         }
         let misses = tick.programs.iter();
         let tracer = TracerKeys {

@@ -56,10 +56,20 @@ pub fn kernel_release() -> String {
     name.release().to_string_lossy().into_owned()
 }
 
-/// Number of the system call connect(2) on this architecture.
-#[must_use]
-pub const fn connect_syscall() -> u32 {
-    libc::SYS_connect as u32
+/// Numbers of the system calls that give sockets their ports, on this architecture.
+pub mod syscall {
+    /// connect(2).
+    pub const CONNECT: u32 = libc::SYS_connect as u32;
+    /// bind(2).
+    pub const BIND: u32 = libc::SYS_bind as u32;
+    /// listen(2).
+    pub const LISTEN: u32 = libc::SYS_listen as u32;
+    /// sendto(2).
+    pub const SENDTO: u32 = libc::SYS_sendto as u32;
+    /// sendmsg(2).
+    pub const SENDMSG: u32 = libc::SYS_sendmsg as u32;
+    /// sendmmsg(2).
+    pub const SENDMMSG: u32 = libc::SYS_sendmmsg as u32;
 }
 
 /// The mode in brackets: `none [integrity] confidentiality`.

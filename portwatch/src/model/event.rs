@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Forecast, Namespace, Tuple, TupleSample, Usage};
+use super::{BindFailure, Forecast, Namespace, Tuple, TupleSample, Usage};
 
 /// Something that happened, at a time.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +22,8 @@ pub enum EventKind {
     Alert(Alert),
     /// connect(2) failed with EADDRNOTAVAIL.
     Failure(Failure),
+    /// A bind found no free port.
+    BindFailure(BindFailure),
     /// The ring buffer overflowed: so many events were dropped. Counters are unaffected.
     Lost {
         /// Events dropped since the last report.

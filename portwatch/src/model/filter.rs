@@ -57,6 +57,9 @@ impl Filter {
             EventKind::Failure(failure) => {
                 self.tuple(&failure.tuple) && self.process(failure.process.as_ref(), true)
             }
+            EventKind::BindFailure(failure) => {
+                self.namespace(&failure.netns) && self.process(failure.process.as_ref(), true)
+            }
         }
     }
 
@@ -75,6 +78,15 @@ impl Filter {
         any_of(&self.netns, |netns| netns.matches(&tuple.netns))
             && any_of(&self.peers, |net| net.contains(&tuple.peer_ip))
             && any_of(&self.ports, |&port| port == tuple.peer_port)
+    }
+
+    /// Whether the reader wants to see what concerns this namespace as a whole and no peer: not who
+    /// asked for certain peers.
+    #[must_use]
+    pub fn namespace(&self, netns: &NetnsId) -> bool {
+        any_of(&self.netns, |wanted| wanted.matches(netns))
+            && self.peers.is_empty()
+            && self.ports.is_empty()
     }
 
     /// Whether certain processes were asked for.
@@ -134,7 +146,7 @@ mod tests {
     use super::{Filter, NetnsFilter, parse_comm, parse_peer};
     use crate::model::{
         AlertKind, Event, EventKind, Started,
-        testing::{alert, event, failure, namespace, process, sample, tuple},
+        testing::{alert, bind_failure, event, failure, namespace, process, sample, tuple},
     };
 
     fn warning(comm: Option<&str>) -> Event {
@@ -207,6 +219,24 @@ mod tests {
         rest.process = None;
         assert!(filter.event(&event(EventKind::Failure(rest))));
         assert!(filter.event(&event(EventKind::Lost { events: 1 })));
+    }
+
+    #[test]
+    fn a_bind_has_a_namespace_and_no_peer() {
+        let passes = |filter: Filter| filter.event(&event(EventKind::BindFailure(bind_failure())));
+        assert!(passes(Filter::default()));
+        assert!(!passes(Filter {
+            ports: vec![443],
+            ..Filter::default()
+        }));
+        assert!(!passes(Filter {
+            netns: vec![NetnsFilter::Inum(1)],
+            ..Filter::default()
+        }));
+        assert!(!passes(Filter {
+            pids: vec![1],
+            ..Filter::default()
+        }));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What portwatch knows and concludes: plain values and pure functions, no input or output.
 
 mod ask;
+mod bind;
 mod blockers;
 mod census;
 pub mod container;
@@ -24,6 +25,7 @@ mod tuple;
 mod verdict;
 
 pub use ask::{Ask, parse_ip, parse_port_range};
+pub use bind::{BindCause, BindFailure, BindSample};
 pub use blockers::{Blocker, Hold, HolderRow, Holders, Opened, Owner};
 pub use census::{Census, SocketRow};
 pub use diagnosis::{Check, Diagnosis, HookSetReport, Readiness, Status};

@@ -1,20 +1,27 @@
 use std::collections::HashSet;
 
-use super::{Event, EventKind, Filter, Process, Tuple};
+use super::{BindCause, Event, EventKind, Filter, NetnsId, Process, Tuple};
 
-/// Tuples remembered at most: on a host where containers come and go there is no end of them.
+/// Tuples and namespaces remembered at most: on a host where containers come and go there is no end of them.
 const LIMIT: usize = 65_536;
 
 /// Decides event by event what the reader sees, and remembers what that depends on.
 ///
 /// Some lines have no process: a recovery, and one that only accounts for suppressed failures. To
-/// a reader who asked for certain processes they belong when an earlier line of their tuple did:
-/// they complete it.
+/// a reader who asked for certain processes they belong when an earlier line of their tuple did, or
+/// of binds in their namespace: they complete it.
 #[derive(Debug)]
 pub struct Screen {
     /// What the reader asked for.
     pub filter: Filter,
-    shown: HashSet<Tuple>,
+    shown: HashSet<Subject>,
+}
+
+/// What a line is about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Subject {
+    Tuple(Tuple),
+    Binds(NetnsId, BindCause),
 }
 
 impl Screen {
@@ -32,29 +39,36 @@ impl Screen {
         if !self.filter.event(event) {
             return false;
         }
-        let Some((tuple, process)) = subject(event).filter(|_| self.filter.asks_for_processes())
-        else {
+        if !self.filter.asks_for_processes() {
+            return true;
+        }
+        let Some((subject, process)) = subject(event) else {
             return true;
         };
         if process.is_none() {
-            return self.shown.contains(tuple);
+            return self.shown.contains(&subject);
         }
-        if !self.shown.contains(tuple) {
+        if !self.shown.contains(&subject) {
             // Those still in alert are remembered again with their next line.
             if self.shown.len() >= LIMIT {
                 self.shown.clear();
             }
-            self.shown.insert(tuple.clone());
+            self.shown.insert(subject);
         }
         true
     }
 }
 
-/// The tuple and the process of an event; none for one that is about portwatch itself.
-fn subject(event: &Event) -> Option<(&Tuple, Option<&Process>)> {
+/// What an event is about, and its process; none for one that is about portwatch itself.
+fn subject(event: &Event) -> Option<(Subject, Option<&Process>)> {
+    let tuple = |tuple: &Tuple| Subject::Tuple(tuple.clone());
     match &event.kind {
-        EventKind::Alert(alert) => Some((&alert.tuple, alert.process.as_ref())),
-        EventKind::Failure(failure) => Some((&failure.tuple, failure.process.as_ref())),
+        EventKind::Alert(alert) => Some((tuple(&alert.tuple), alert.process.as_ref())),
+        EventKind::Failure(failure) => Some((tuple(&failure.tuple), failure.process.as_ref())),
+        EventKind::BindFailure(failure) => {
+            let subject = Subject::Binds(failure.netns.clone(), failure.cause);
+            Some((subject, failure.process.as_ref()))
+        }
         EventKind::Started(_) | EventKind::Lost { .. } | EventKind::Degraded { .. } => None,
     }
 }

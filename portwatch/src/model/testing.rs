@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::{
-    Advice, Alert, AlertKind, Cause, Culprit, Event, EventKind, Explanation, Failure, Forecast,
-    Namespace, NetnsId, PortRange, Process, Tuple, TupleSample, Usage,
+    Advice, Alert, AlertKind, BindCause, BindFailure, Cause, Culprit, Event, EventKind,
+    Explanation, Failure, Forecast, Namespace, NetnsId, PortRange, Process, Tuple, TupleSample,
+    Usage,
 };
 
 pub(crate) fn netns() -> NetnsId {
@@ -96,6 +97,19 @@ pub(crate) fn failure() -> Failure {
         usage: Some(usage(500, 500)),
         process: Some(process(812, "haproxy")),
         local_port: None,
+        suppressed: 0,
+    }
+}
+
+/// One UDP bind(2) of haproxy to any port of 127.0.0.1.
+pub(crate) fn bind_failure() -> BindFailure {
+    BindFailure {
+        cause: BindCause::UdpBind,
+        netns: netns(),
+        range: Some(namespace().range),
+        local_ip: Some("127.0.0.1".parse().unwrap()),
+        bound_dev: 0,
+        process: Some(process(812, "haproxy")),
         suppressed: 0,
     }
 }

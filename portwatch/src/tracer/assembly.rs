@@ -2,7 +2,7 @@
 
 use std::{
     os::fd::{AsFd, OwnedFd},
-    sync::Arc,
+    sync::{Arc, Mutex},
 };
 
 use aya::{
@@ -13,6 +13,7 @@ use aya::{
 use super::{
     Options, TracerError,
     attachment::descriptor,
+    bind_counts::BindCounts,
     blocked::Blocked,
     directory::Directory,
     keeper::{Shared, Work},
@@ -91,6 +92,7 @@ fn shared(object: &mut Object, options: &Options) -> Result<Shared, TracerError>
         table,
         directory: Directory::default(),
         statistics: Statistics(statistics.into()),
+        binds: BindCounts(object.take_map("BINDS").map(Mutex::new)?),
         trial: std::sync::OnceLock::new(),
     })
 }

@@ -27,6 +27,11 @@ impl Directory {
         all
     }
 
+    /// A namespace; none where it is not known.
+    pub fn namespace(&self, cookie: u64) -> Option<Namespace> {
+        self.read(|known| known.get(&cookie).cloned())
+    }
+
     /// Capacity of every tuple of a namespace; 0 for one that is not known.
     pub fn capacity(&self, cookie: u64) -> u32 {
         self.read(|known| known.get(&cookie).map_or(0, Namespace::capacity))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use portwatch_common::Stats;
+use portwatch_common::{BIND_NAMESPACES, Stats};
 
 use super::{Sweeps, programs::Programs};
 use crate::model::EventKind;
@@ -51,6 +51,7 @@ pub(super) struct Health {
     corrections: u64,
     sockets: Lasting,
     tuples: Lasting,
+    binds: Lasting,
     failure: Option<(String, Duration)>,
 }
 
@@ -76,6 +77,7 @@ impl Health {
             corrections: 0,
             sockets: lasting(max_sockets),
             tuples: lasting(max_tuples),
+            binds: lasting(BIND_NAMESPACES),
             failure: None,
         }
     }
@@ -101,7 +103,13 @@ impl Health {
                 self.tuples.limit
             )
         });
-        let degraded = sockets.into_iter().chain(tuples);
+        let binds = self.binds.grow(grown(|stats| stats.binds_full), now).map(|count| {
+            format!(
+                "{count} binds that found no free port were in namespaces that found no room among {}: they are not told",
+                self.binds.limit
+            )
+        });
+        let degraded = sockets.into_iter().chain(tuples).chain(binds);
         events.extend(degraded.map(|reason| EventKind::Degraded { reason }));
         events
     }

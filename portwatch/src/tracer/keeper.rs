@@ -18,9 +18,9 @@ use portwatch_common::Thresholds;
 use tokio::sync::{mpsc as async_mpsc, oneshot};
 
 use super::{
-    Sweeps, TracerError, blocked::Blocked, directory::Directory, namespaces::Namespaces,
-    object::Object, slots::Slots, statistics::Statistics, sweep::Sweeper, table::Table,
-    tally::Life,
+    Sweeps, TracerError, bind_counts::BindCounts, blocked::Blocked, directory::Directory,
+    namespaces::Namespaces, object::Object, slots::Slots, statistics::Statistics, sweep::Sweeper,
+    table::Table, tally::Life,
 };
 
 /// Time between two looks at the namespaces and the slots.
@@ -53,6 +53,7 @@ pub(super) struct Shared {
     pub table: Table,
     pub directory: Directory,
     pub statistics: Statistics,
+    pub binds: BindCounts,
     /// The tuples of the trial, which are nobody's news.
     pub trial: OnceLock<Vec<Life>>,
 }

@@ -7,6 +7,8 @@
 mod assembly;
 mod attachment;
 mod batch;
+mod bind_counts;
+mod bind_tally;
 mod blocked;
 mod bpf_log;
 mod census;
@@ -27,6 +29,7 @@ mod options;
 mod oracle;
 mod plan;
 mod pod;
+mod process;
 mod programs;
 mod sample;
 mod slots;

@@ -11,7 +11,7 @@ use portwatch_common::{
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::{Options, TracerError, machine::Machine, plan::Plan, pod::Plain};
-use crate::kernel::host;
+use crate::kernel::host::{self, syscall};
 
 /// The kernel side as `cargo xtask build-ebpf` compiled it.
 static OBJECT: &[u8] = aya::include_bytes_aligned!("../../ebpf/portwatch.bpf.o");
@@ -198,10 +198,14 @@ fn config(purpose: &Purpose<'_>, options: &Options) -> Config {
         tw_timer_handler,
         warning_permille: options.warning_permille,
         critical_permille: options.critical_permille,
-        connect_syscall: host::connect_syscall(),
+        connect_syscall: syscall::CONNECT,
         slow_search_ns: u32::try_from(slow_search).unwrap_or(u32::MAX),
         time_wait_at_close: time_wait_at_close.into(),
-        reserved: 0,
+        bind_syscall: syscall::BIND,
+        listen_syscall: syscall::LISTEN,
+        sendto_syscall: syscall::SENDTO,
+        sendmsg_syscall: syscall::SENDMSG,
+        sendmmsg_syscall: syscall::SENDMMSG,
     }
 }
 

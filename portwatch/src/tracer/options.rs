@@ -8,7 +8,8 @@ pub struct Options {
     /// How TIME_WAIT is followed; none lets the tracer choose.
     pub time_wait: Option<TimeWait>,
     /// Watch the result of connect(2): tells missing source addresses and confirms failures, at
-    /// the price of the kernel's slow path for every system call of the machine.
+    /// the price of the kernel's slow path for every system call of the machine. With hooks other
+    /// than `fentry`, the results of bind(2) and its like, too.
     pub connect_errno: bool,
     /// Warning threshold, thousandths of a tuple's capacity.
     pub warning_permille: u32,

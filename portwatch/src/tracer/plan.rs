@@ -142,6 +142,10 @@ impl Plan {
                 add("fexit_inet6_hash_connect", Return("inet6_hash_connect", 2));
                 add("fentry_inet_hash_connect", entry("inet_hash_connect"));
                 add("fentry_inet6_hash_connect", entry("inet6_hash_connect"));
+                add("fexit_inet_csk_get_port", Return("inet_csk_get_port", 2));
+                add("fexit_inet_bind", Return("__inet_bind", 4));
+                add("fexit_inet6_bind", Return("__inet6_bind", 4));
+                add("fexit_inet_autobind", Return("inet_autobind", 1));
                 if self.connect_errno {
                     let connect = Return("__sys_connect_file", 4);
                     add("fexit_sys_connect_file", connect);
@@ -185,6 +189,13 @@ impl Plan {
             blind("missing source addresses (--connect-errno off)");
         } else if self.hooks != HookSet::Fentry {
             blind("missing source addresses of connects through io_uring");
+        }
+        if self.hooks != HookSet::Fentry {
+            blind(if self.connect_errno {
+                "binds and UDP sends without a free port through io_uring, or of the kernel's own sockets"
+            } else {
+                "binds and UDP sends without a free port (--connect-errno off)"
+            });
         }
     }
 

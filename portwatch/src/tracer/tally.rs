@@ -9,19 +9,19 @@ use jiff::Timestamp;
 use portwatch_common::{Level, Record, RecordKind, Stats, TupleEntry};
 
 use super::{
+    bind_tally::BindTally,
     clock::{monotonic_ns, wall},
     health::Health,
     keeper::Shared,
     memory::Memory,
+    process::process,
     programs::Programs,
     sample::{sample, usage},
     sweep::Sweeps,
 };
-use crate::{
-    kernel::proc::{Membership, membership},
-    model::{
-        Alert, AlertKind, Cause, Event, EventKind, Failure, Process, Storm, Tuple, TupleSample,
-    },
+use crate::model::{
+    Alert, AlertKind, BindCause, BindSample, Cause, Event, EventKind, Failure, Storm, Tuple,
+    TupleSample,
 };
 
 /// The counters after one interval.
@@ -29,6 +29,8 @@ use crate::{
 pub struct Tick {
     /// Every tuple that has a slot, in no order.
     pub samples: Vec<TupleSample>,
+    /// Every namespace in which a bind found no free port, in no order.
+    pub binds: Vec<BindSample>,
     /// Sweeps and their corrections.
     pub sweeps: Sweeps,
     /// The kernel side's own counters.
@@ -49,6 +51,7 @@ pub(super) struct Tally {
     started_ns: u64,
     memories: HashMap<Life, Memory>,
     storm: Storm<(Life, Cause)>,
+    binds: BindTally,
     pub health: Health,
     last_no_source: Option<Tuple>,
     pub sweeps: Sweeps,
@@ -65,6 +68,7 @@ impl Tally {
             started_ns: monotonic_ns(),
             memories: HashMap::new(),
             storm: Storm::new(),
+            binds: BindTally::new(),
             health,
             last_no_source: None,
             sweeps: Sweeps::default(),
@@ -83,6 +87,7 @@ impl Tally {
 
     /// What a record of the kernel side means; none when it has been told.
     pub fn record(&mut self, kind: RecordKind, record: &Record, shared: &Shared) -> Option<Event> {
+        let binds = &mut self.binds;
         let kind = match kind {
             RecordKind::Warning => self.rise(record, Level::Warning, shared)?,
             RecordKind::Critical => self.rise(record, Level::Critical, shared)?,
@@ -91,6 +96,9 @@ impl Tally {
             RecordKind::Conflict => self.failure(record, Cause::Conflict, shared)?,
             RecordKind::NoSourceAddress => self.no_source_address(record, shared)?,
             RecordKind::SlowSearch => self.slow_search(record, shared),
+            RecordKind::TcpBind => binds.record(BindCause::TcpBind, record, shared)?,
+            RecordKind::UdpBind => binds.record(BindCause::UdpBind, record, shared)?,
+            RecordKind::UdpAutobind => binds.record(BindCause::UdpAutobind, record, shared)?,
             RecordKind::NewNetns => return None,
         };
         Some(Event {
@@ -221,6 +229,8 @@ impl Tally {
             }));
         }
         kinds.extend(self.owed(&entries, &stats, shared, false));
+        let (owed, binds) = self.binds.look(shared, false);
+        kinds.extend(owed);
         let alive: HashSet<Life> = entries.iter().map(|(life, _)| *life).collect();
         self.memories.retain(|life, _| alive.contains(life));
         self.storm
@@ -230,6 +240,7 @@ impl Tally {
             events,
             Tick {
                 samples,
+                binds,
                 sweeps: self.sweeps,
                 stats,
                 programs,
@@ -241,7 +252,8 @@ impl Tally {
     pub fn settle(&mut self, shared: &Shared) -> Vec<Event> {
         let stats = shared.statistics.read();
         let entries = entries(shared, &stats);
-        let owed = self.owed(&entries, &stats, shared, true);
+        let mut owed = self.owed(&entries, &stats, shared, true);
+        owed.extend(self.binds.look(shared, true).0);
         owed.into_iter().map(|kind| self.now(kind)).collect()
     }
 
@@ -360,24 +372,4 @@ const fn alert_kind(level: Level) -> AlertKind {
         Level::Critical => AlertKind::Critical,
         Level::Ok | Level::Warning => AlertKind::Warning,
     }
-}
-
-/// The process of a record; none where it happened in nobody's name.
-fn process(record: &Record) -> Option<Process> {
-    if record.pid == 0 {
-        return None;
-    }
-    let end = record
-        .comm
-        .iter()
-        .position(|byte| *byte == 0)
-        .unwrap_or(record.comm.len());
-    let Membership { cgroup, container } = membership(record.pid);
-    Some(Process {
-        pid: record.pid,
-        comm: String::from_utf8_lossy(&record.comm[..end]).into_owned(),
-        uid: record.uid,
-        cgroup,
-        container,
-    })
 }

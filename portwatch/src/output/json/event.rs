@@ -2,6 +2,7 @@ use serde::Serialize;
 
 use super::{
     SCHEMA,
+    bind::BindKeys,
     keys::{ForecastKeys, NamespaceKeys, SampleKeys, TupleKeys, UsageKeys, time},
 };
 use crate::model::{Alert, AlertKind, Cause, Event, EventKind, Failure, Process, Started};
@@ -20,6 +21,7 @@ pub(super) struct Line<'a> {
 enum Kind<'a> {
     Started(Box<StartedKeys<'a>>),
     Connect(Box<ConnectKeys<'a>>),
+    Bind(Box<BindKeys<'a>>),
     Lost { events: u64 },
     Degraded { reason: &'a str },
 }
@@ -56,7 +58,7 @@ struct ConnectKeys<'a> {
 }
 
 #[derive(Default, Serialize)]
-struct ProcessKeys<'a> {
+pub(super) struct ProcessKeys<'a> {
     pid: Option<u32>,
     comm: Option<&'a str>,
     uid: Option<u32>,
@@ -85,6 +87,10 @@ impl<'a> Line<'a> {
                     Cause::NoSourceAddress => "no_source_address",
                 };
                 (name, Kind::Connect(Box::new(ConnectKeys::failure(failure))))
+            }
+            EventKind::BindFailure(failure) => {
+                let keys = Box::new(BindKeys::new(failure));
+                ("bind_exhausted", Kind::Bind(keys))
             }
             EventKind::Lost { events } => ("lost", Kind::Lost { events: *events }),
             EventKind::Degraded { reason } => ("degraded", Kind::Degraded { reason }),
@@ -154,7 +160,7 @@ impl<'a> ConnectKeys<'a> {
 }
 
 impl<'a> ProcessKeys<'a> {
-    fn new(process: Option<&'a Process>) -> Self {
+    pub fn new(process: Option<&'a Process>) -> Self {
         process.map_or_else(Self::default, |process| Self {
             pid: Some(process.pid),
             comm: Some(&process.comm),

@@ -1,6 +1,7 @@
 //! JSON for programs, schema 1: one object a line, keys that never vanish, null for what is not
 //! known.
 
+mod bind;
 mod blockers;
 mod check;
 mod counts;
@@ -17,6 +18,7 @@ use serde::Serialize;
 use super::EventWriter;
 use crate::model::Event;
 
+pub use bind::write_bind_sample;
 pub use check::{write_report, write_unknown};
 pub use counts::{TracerKeys, write_sample, write_tick};
 pub use doctor::write_diagnosis;

@@ -2,7 +2,7 @@ use std::io;
 
 use super::{LABEL, phrase};
 use crate::{
-    model::{Alert, AlertKind, Cause, Failure, Started, Tuple},
+    model::{Alert, AlertKind, BindFailure, Cause, Failure, Started, Tuple},
     output::{
         escape,
         style::{ALARM, CAUTION, GOOD, NOTE, paint},
@@ -106,7 +106,30 @@ impl Columns {
             detail,
         ];
         line.extend(failure.process.as_ref().map(phrase::process));
-        line.extend(stands_for(failure));
+        line.extend(stands_for(failure.process.is_some(), failure.suppressed));
+        writeln!(out, "{}", line.join("  ").trim_end())
+    }
+
+    /// A bind that found no free port.
+    pub fn bind(
+        &mut self,
+        out: &mut dyn io::Write,
+        failure: &BindFailure,
+        color: bool,
+    ) -> io::Result<()> {
+        let range = match failure.range {
+            Some(range) => format!("range {}-{}", range.low, range.high),
+            None => "-".to_owned(),
+        };
+        let mut line = vec![
+            paint("NO-PORT", LABEL, ALARM, color),
+            cell(&mut self.netns, &escape(&failure.netns)),
+            cell(&mut self.tuple, &phrase::bind(failure)),
+            cell(&mut self.usage, &range),
+            format!("{}, no free port to bind", failure.cause.errno()),
+        ];
+        line.extend(failure.process.as_ref().map(phrase::process));
+        line.extend(stands_for(failure.process.is_some(), failure.suppressed));
         writeln!(out, "{}", line.join("  ").trim_end())
     }
 
@@ -117,13 +140,14 @@ impl Columns {
     }
 }
 
-/// How many failures the line stands for, where that is not just its own.
-fn stands_for(failure: &Failure) -> Option<String> {
-    match (&failure.process, failure.suppressed) {
-        (Some(_), 0) => None,
-        (Some(_), more) => Some(format!("({more} more not shown)")),
-        (None, 0) => Some("(1 failure not shown)".to_owned()),
-        (None, more) => Some(format!(
+/// How many failures the line stands for, where that is not just its own. `own`: whether it has
+/// one, which is that of a process.
+fn stands_for(own: bool, suppressed: u64) -> Option<String> {
+    match (own, suppressed) {
+        (true, 0) => None,
+        (true, more) => Some(format!("({more} more not shown)")),
+        (false, 0) => Some("(1 failure not shown)".to_owned()),
+        (false, more) => Some(format!(
             "({} failures not shown one by one)",
             more.saturating_add(1)
         )),

@@ -71,6 +71,7 @@ impl EventWriter for TextWriter {
             }
             EventKind::Alert(alert) => columns.alert(out, alert, options.color),
             EventKind::Failure(failure) => columns.failure(out, failure, options.color),
+            EventKind::BindFailure(failure) => columns.bind(out, failure, options.color),
             EventKind::Lost { events } => writeln!(
                 out,
                 "{}  {events} event{} found no room in the ring buffer and will not be shown; \
@@ -89,8 +90,8 @@ impl EventWriter for TextWriter {
 mod tests {
     use super::{EventWriter, Ratios, TextOptions, TextWriter, TimeZone};
     use crate::model::{
-        AlertKind, Cause, Event, EventKind,
-        testing::{alert, event, failure, process, tuple},
+        AlertKind, BindCause, Cause, Event, EventKind,
+        testing::{alert, bind_failure, event, failure, process, tuple},
     };
 
     fn options(color: bool) -> TextOptions {
@@ -179,6 +180,30 @@ EADDRNOTAVAIL, this port already has a connection to this peer  \
 haproxy[812] in haproxy.service
 16:40:07.214  NO-SOURCE  web1  * -> [fd00::7]:443               -                      \
 EADDRNOTAVAIL, no usable source address towards this peer  (5 failures not shown one by one)
+"
+        );
+    }
+
+    #[test]
+    fn binds_name_the_range_of_their_namespace() {
+        let mut listen = bind_failure();
+        listen.cause = BindCause::TcpBind;
+        listen.local_ip = Some("::".parse().unwrap());
+        listen.bound_dev = 3;
+        let mut rest = bind_failure();
+        rest.cause = BindCause::UdpAutobind;
+        (rest.range, rest.local_ip, rest.process) = (None, None, None);
+        rest.suppressed = 4;
+        let failures = [bind_failure(), listen, rest];
+        assert_eq!(
+            written(false, failures.map(EventKind::BindFailure)),
+            "\
+16:40:07.214  NO-PORT    web1  udp bind 127.0.0.1               range 40000-40499      \
+EADDRINUSE, no free port to bind  haproxy[812] in haproxy.service
+16:40:07.214  NO-PORT    web1  tcp bind ::%3                    range 40000-40499      \
+EADDRINUSE, no free port to bind  haproxy[812] in haproxy.service
+16:40:07.214  NO-PORT    web1  udp autobind *                   -                      \
+EAGAIN, no free port to bind  (5 failures not shown one by one)
 "
         );
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    model::{Forecast, Process, Usage, container::short_id},
+    model::{BindCause, BindFailure, Forecast, Process, Usage, container::short_id},
     output::escape,
 };
 
@@ -60,6 +60,24 @@ pub(super) fn process(process: &Process) -> String {
     } else {
         format!("{who} in {}", escape(place))
     }
+}
+
+/// `udp bind 127.0.0.1`: what was asked for, as far as it is known.
+pub(super) fn bind(failure: &BindFailure) -> String {
+    let call = match failure.cause {
+        BindCause::TcpBind | BindCause::UdpBind => "bind",
+        BindCause::UdpAutobind => "autobind",
+    };
+    let ip = failure.local_ip.map(|ip| ip.to_string());
+    let device = match failure.bound_dev {
+        0 => String::new(),
+        index => format!("%{index}"),
+    };
+    format!(
+        "{} {call} {}{device}",
+        failure.cause.protocol(),
+        ip.as_deref().unwrap_or("*")
+    )
 }
 
 fn per_second(rate: f64) -> String {

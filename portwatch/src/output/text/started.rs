@@ -40,7 +40,7 @@ pub(super) fn write(
     writeln!(
         out,
         "  A line appears when a tuple is {} full (warning) or {} full (critical), and for every \
-         connect that finds no port.",
+         connect or bind that finds no port.",
         options.ratios.warning(),
         options.ratios.critical(),
     )
@@ -187,7 +187,7 @@ portwatch VERSION: tracepoint hooks, kernel 6.18.44, 2 network namespaces, \
   Not seen this way:
   - connections opened by io_uring
   A line appears when a tuple is 50 % full (warning) or 80 % full (critical), \
-and for every connect that finds no port.
+and for every connect or bind that finds no port.
 "
         );
     }

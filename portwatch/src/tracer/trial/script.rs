@@ -30,7 +30,7 @@ const LISTENER: u16 = 40_001;
 const BOUND: u16 = 40_002;
 
 /// In a namespace of its own with a range of one port: opens a connection, fails to open a second
-/// one, closes the first, and has a TIME_WAIT socket's port taken back.
+/// one, closes the first, has a TIME_WAIT socket's port taken back, and a UDP socket given a port.
 ///
 /// Returns whether there was a connection over IPv6, too.
 pub(super) fn run(plan: &Plan, shared: &Shared) -> io::Result<bool> {
@@ -62,6 +62,7 @@ pub(super) fn run(plan: &Plan, shared: &Shared) -> io::Result<bool> {
         })?;
     }
     end_time_wait(&listener, peer)?;
+    autobind(peer)?;
     ipv6()
 }
 
@@ -93,6 +94,12 @@ fn bound(peer: SocketAddr) -> io::Result<OwnedFd> {
     bind(&client, &SocketAddr::from(([127, 0, 0, 1], BOUND)))?;
     connect(&client, &peer)?;
     Ok(client)
+}
+
+/// Has the kernel give a UDP socket its port.
+fn autobind(peer: SocketAddr) -> io::Result<()> {
+    let client = socket(AddressFamily::INET, SocketType::DGRAM, None)?;
+    Ok(connect(&client, &peer)?)
 }
 
 /// A connection over IPv6, where this machine has that; false where it has not.

@@ -22,6 +22,7 @@ pub mod ss;
 pub mod tally;
 pub mod ticks;
 pub mod traffic;
+pub mod udp;
 pub mod veth;
 pub mod wait;
 pub mod watcher;

@@ -23,12 +23,17 @@ pub enum Family {
 impl Family {
     /// A fresh socket of this family, in the calling thread's namespace.
     pub fn socket(self) -> Socket {
+        self.socket_of(Type::STREAM)
+    }
+
+    /// A fresh socket of this family and type.
+    pub fn socket_of(self, kind: Type) -> Socket {
         let domain = if self == Self::V4 {
             Domain::IPV4
         } else {
             Domain::IPV6
         };
-        Socket::new(domain, Type::STREAM, None).expect("a socket")
+        Socket::new(domain, kind, None).expect("a socket")
     }
 
     /// The loopback address.
