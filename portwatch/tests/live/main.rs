@@ -13,6 +13,7 @@ mod accuracy;
 mod agreement;
 mod bad_fit;
 mod bad_use;
+mod blockers;
 mod capacity;
 mod causes;
 mod check;

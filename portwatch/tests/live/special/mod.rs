@@ -44,6 +44,6 @@ fn v4(port: u16) -> SocketAddr {
 }
 
 /// What kernels without the matter make of a test of it.
-fn skip(test: &str, reason: impl std::fmt::Display) {
+pub fn skip(test: &str, reason: impl std::fmt::Display) {
     let _ = writeln!(std::io::stderr(), "skipped: {test}: {reason}");
 }
