@@ -31,6 +31,13 @@ pub struct Boot {
 /// Tests that attach no hooks: of those, one run a kernel is enough.
 const WITHOUT_HOOKS: &[&str] = &[
     "agreement::",
+    "blockers::",
+    "capacity::bound::",
+    "capacity::joined::",
+    "capacity::places::",
+    "capacity::random::",
+    "capacity::ranges::",
+    "capacity::time_wait::",
     "check::",
     "fixture::",
     "quiet::doctor_finds_that_this_kernel_will_do",
