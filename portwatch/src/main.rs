@@ -5,7 +5,7 @@ use std::{io::Write, process::ExitCode};
 use log::LevelFilter;
 use portwatch::{
     cli::{self, Command, Parsed},
-    commands::{check, doctor, free, watch},
+    commands::{check, doctor, explain, free, watch},
     exit::Exit,
 };
 
@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         Command::Watch(args) => watch::run(&args, ratios),
         Command::Check(args) => Ok(check::run(&args, ratios)),
         Command::Free(args) => free::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Doctor(args) => doctor::run(&args),
     };
     result.unwrap_or_else(|error| Exit::report(&error)).into()

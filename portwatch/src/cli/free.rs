@@ -1,12 +1,6 @@
-use std::net::IpAddr;
-
 use clap::Args;
 
-use super::LogArgs;
-use crate::{
-    kernel::netns::Selector,
-    model::{Ask, PortRange, parse_ip, parse_port_range},
-};
+use super::{AskArgs, LogArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,21 +30,12 @@ can't run it.";
 #[derive(Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct FreeArgs {
-    /// The tuple: PEER:PORT, or as portwatch prints it, LOCAL -> PEER:PORT
-    #[arg(value_name = "TUPLE")]
-    pub tuple: Ask,
-    /// In this network namespace: name, container id, inode number or path [default: this one]
-    #[arg(short = 'N', long, value_name = "NETNS")]
-    pub netns: Option<Selector>,
-    /// Local address [default: the one that the route to the peer takes]
-    #[arg(long, value_name = "IP", value_parser = parse_ip)]
-    pub local: Option<IpAddr>,
-    /// For sockets bound to this device (SO_BINDTODEVICE): name or index
-    #[arg(long, value_name = "DEVICE")]
-    pub device: Option<String>,
-    /// For sockets with a port range of their own (IP_LOCAL_PORT_RANGE)
-    #[arg(long, value_name = "LOW-HIGH", value_parser = parse_port_range)]
-    pub range: Option<PortRange>,
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "a doc comment here would replace the command's help"
+    )]
+    pub ask: AskArgs,
     /// Print one JSON object instead of text
     #[arg(long)]
     pub json: bool,

@@ -1,6 +1,8 @@
 //! The command line: what it may say, not what it does.
 
+mod ask;
 mod check;
+mod explain;
 mod filter;
 mod free;
 mod parse;
@@ -9,7 +11,9 @@ mod watch;
 use clap::{Args, Parser, Subcommand};
 use log::LevelFilter;
 
+pub use ask::AskArgs;
 pub use check::{CheckArgs, SourceChoice};
+pub use explain::ExplainArgs;
 pub use filter::TupleArgs;
 pub use free::FreeArgs;
 pub use parse::{Parsed, parse};
@@ -22,6 +26,7 @@ Examples:
   portwatch --json | jq 'select(.event == \"exhausted\")'
   portwatch check -w 70% -c 90%                one shot, for a monitoring system
   portwatch free 10.0.0.2:443                  how many more connections there
+  portwatch explain 10.0.0.2:443               why there are none left, and what to do
   portwatch doctor                             what works on this machine
 
 Exit codes: 0 ended as asked, 1 unexpected failure, 2 bad usage, 3 missing privileges,
@@ -52,6 +57,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Tell which local ports one tuple can still get, and how many connections that makes
     Free(FreeArgs),
+    /// Tell why connects to a peer run out of ports, and what to do about it on this host
+    Explain(ExplainArgs),
     /// Tell what this kernel and these privileges allow, and what to do about it
     Doctor(DoctorArgs),
 }
@@ -96,6 +103,7 @@ impl Command {
             Self::Watch(args) => (args.log, args.tracer.bpf_log.into()),
             Self::Check(args) => (args.log, LevelFilter::Off),
             Self::Free(args) => (args.log, LevelFilter::Off),
+            Self::Explain(args) => (args.log, LevelFilter::Off),
             Self::Doctor(args) => (args.log, LevelFilter::Off),
         };
         let own = match log.verbose {

@@ -47,7 +47,7 @@ fn try_parse(arguments: Vec<OsString>) -> Result<Parsed, clap::Error> {
     let ratios = match &command {
         Command::Watch(args) => Ratios::new(args.warning, args.critical),
         Command::Check(args) => Ratios::new(args.warning, args.critical),
-        Command::Free(_) | Command::Doctor(_) => Ok(Ratios::default()),
+        Command::Free(_) | Command::Explain(_) | Command::Doctor(_) => Ok(Ratios::default()),
     };
     let ratios = ratios.map_err(|error| Cli::command().error(ErrorKind::ValueValidation, error))?;
     Ok(Parsed { command, ratios })
@@ -161,9 +161,9 @@ mod tests {
         let Ok(Command::Free(args)) = command else {
             panic!("{command:?}");
         };
-        assert_eq!(args.tuple.peer.port(), 80);
+        assert_eq!(args.ask.tuple.peer.port(), 80);
         assert_eq!(
-            args.range.map(|range| (range.low, range.high)),
+            args.ask.range.map(|range| (range.low, range.high)),
             Some((1, 0))
         );
     }

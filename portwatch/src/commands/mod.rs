@@ -1,9 +1,11 @@
 //! The commands, a file each: they ask the machine, the tracer and the model, and hand the answer
 //! to the output.
 
+mod ask;
 pub mod check;
 pub mod doctor;
 mod end;
+pub mod explain;
 pub mod free;
 mod select;
 pub mod watch;

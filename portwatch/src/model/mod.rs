@@ -32,8 +32,8 @@ pub use diagnosis::{Check, Diagnosis, HookSetReport, Readiness, Status};
 pub use duration::{parse_duration, parse_short_duration};
 pub use event::{Alert, AlertKind, Cause, Event, EventKind, Failure, Process, Started};
 pub use explanation::{
-    Advice, BindHolder, Culprit, Explanation, Facts, Failures, HolderKind, LiveTrend, Stranger,
-    explain,
+    Advice, BindHolder, Culprit, Explanation, Facts, Failures, HolderKind, LiveTrend, Look,
+    Stranger, explain,
 };
 pub use filter::{Filter, NetnsFilter, parse_comm, parse_peer};
 pub use forecast::{EtaWarning, History, since_birth};

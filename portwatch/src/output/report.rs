@@ -1,6 +1,6 @@
 use jiff::Timestamp;
 
-use crate::model::{Blocker, Namespace, Ratios, Room, Search, Tuple, Verdict};
+use crate::model::{Blocker, Explanation, Namespace, Ratios, Room, Search, Tuple, Verdict};
 
 /// Everything that `check` found.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub struct CheckReport<'a> {
     pub warnings: &'a [String],
 }
 
-/// What `free` found.
+/// What `free` found, and `explain` beyond that.
 #[derive(Debug)]
 pub struct FreeReport<'a> {
     /// When, wall clock.
@@ -42,4 +42,6 @@ pub struct FreeReport<'a> {
     pub room: &'a Room,
     /// Who holds the blocked ports, most ports first; or why that can't be read.
     pub blockers: Result<&'a [Blocker], &'a str>,
+    /// What it amounts to, where that was asked.
+    pub explanation: Option<&'a Explanation>,
 }

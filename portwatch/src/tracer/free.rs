@@ -33,6 +33,24 @@ pub struct Question {
     pub own_range: Option<(u16, u16)>,
 }
 
+impl Question {
+    /// The tuple in this namespace.
+    #[must_use]
+    pub fn tuple(&self, netns: &Netns) -> Tuple {
+        Tuple {
+            netns: NetnsId {
+                name: netns.name.clone(),
+                inum: netns.inum,
+                cookie: 0,
+            },
+            bound_dev: self.bound_dev,
+            local_ip: Some(self.local),
+            peer_ip: self.peer,
+            peer_port: self.peer_port,
+        }
+    }
+}
+
 /// Which ports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
@@ -76,10 +94,7 @@ pub fn free(netns: &Netns, question: &Question) -> Result<Answer, TracerError> {
     Ok(Answer {
         tuple: Tuple {
             netns: id.clone(),
-            bound_dev: question.bound_dev,
-            local_ip: Some(question.local),
-            peer_ip: question.peer,
-            peer_port: question.peer_port,
+            ..question.tuple(netns)
         },
         namespace: Namespace {
             id,

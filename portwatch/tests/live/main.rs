@@ -19,6 +19,7 @@ mod capacity;
 mod causes;
 mod check;
 mod ending;
+mod explain;
 mod fill;
 mod filters;
 mod fixture;

@@ -39,6 +39,7 @@ const WITHOUT_HOOKS: &[&str] = &[
     "capacity::ranges::",
     "capacity::time_wait::",
     "check::",
+    "explain::",
     "fixture::",
     "quiet::doctor_finds_that_this_kernel_will_do",
 ];

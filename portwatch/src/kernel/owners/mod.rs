@@ -26,24 +26,38 @@ use search::Search;
 /// When the namespace can't be entered, its sockets can't be listed, or `/proc` can't be read.
 /// Processes that are hidden from us are no error.
 pub fn blockers(netns: &Netns, blocked: &PortSet) -> Result<Vec<Blocker>> {
-    if blocked.is_empty() {
+    holders_of(netns, blocked, |_| true)
+}
+
+/// Names who holds these ports by sockets that are `wanted`, most ports first.
+///
+/// # Errors
+/// As [`blockers`].
+pub fn holders_of(
+    netns: &Netns,
+    ports: &PortSet,
+    wanted: impl Fn(&Socket) -> bool + Send,
+) -> Result<Vec<Blocker>> {
+    if ports.is_empty() {
         return Ok(Vec::new());
     }
     let (holders, listed) = netns
-        .run(|| holders(blocked))
+        .run(|| holders(ports, wanted))
         .context("cannot enter the network namespace (CAP_SYS_ADMIN is needed)")??;
     let search = Search::new(netns.inum, holders, listed);
     let (holders, owners) = search.run().context("cannot look at the processes")?;
     Ok(holders.blockers(&owners))
 }
 
-/// The sockets of the calling thread's namespace on blocked ports, and the inode numbers of all.
-fn holders(blocked: &PortSet) -> Result<(Holders, Vec<u32>)> {
+/// The wanted sockets of the calling thread's namespace on these ports, and the inode numbers of all.
+fn holders(ports: &PortSet, wanted: impl Fn(&Socket) -> bool) -> Result<(Holders, Vec<u32>)> {
     sock_diag::fold(
         Which::Holders,
-        || (Holders::new(blocked.clone()), Vec::new()),
+        || (Holders::new(ports.clone()), Vec::new()),
         |(holders, listed), socket| {
-            holders.add(&row(&socket));
+            if wanted(&socket) {
+                holders.add(&row(&socket));
+            }
             listed.push(socket.inode);
         },
     )

@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use crate::model::{Forecast, PortRange, Usage};
+use crate::model::{Blocker, Forecast, Hold, Owner, PortRange, Usage};
 
 /// What is known of a tuple and of what it shares ports with. What nobody has read is none.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,9 +21,9 @@ pub struct Facts {
     pub blocked: Option<Vec<BindHolder>>,
     /// Who opens the tuple's connections.
     pub process: Option<Stranger>,
-    /// Peer addresses that this process connects to at the same port.
+    /// Peer addresses that have connections at the same port.
     pub peers: Option<u32>,
-    /// Local addresses that this process connects from.
+    /// Local addresses of those connections.
     pub local_addresses: Option<u32>,
     /// What the live connections did of late.
     pub live_trend: Option<LiveTrend>,
@@ -63,6 +63,38 @@ pub struct BindHolder {
     pub process: Option<Stranger>,
     /// How many ports.
     pub ports: u32,
+}
+
+impl BindHolder {
+    /// From the group that it is; none where nobody saw how the ports are held.
+    #[must_use]
+    pub fn of(blocker: &Blocker) -> Option<Self> {
+        Some(Self {
+            kind: match blocker.hold {
+                Hold::Listener | Hold::Accepted => HolderKind::Listener,
+                Hold::BindBeforeConnect => HolderKind::BoundBeforeConnect,
+                Hold::Idle => HolderKind::Idle,
+                Hold::TimeWait => HolderKind::TimeWait,
+                Hold::Unknown => return None,
+            },
+            process: Stranger::of(&blocker.owner),
+            ports: u32::try_from(blocker.ports.len()).unwrap_or(u32::MAX),
+        })
+    }
+}
+
+impl Stranger {
+    /// The owner, where it is a process.
+    #[must_use]
+    pub fn of(owner: &Owner) -> Option<Self> {
+        match owner {
+            Owner::Process { pid, comm } => Some(Self {
+                pid: *pid,
+                comm: comm.clone(),
+            }),
+            Owner::Nobody | Owner::Unknown => None,
+        }
+    }
 }
 
 /// How a port is held through bind.

@@ -4,6 +4,7 @@ mod culprit;
 mod facts;
 #[cfg(test)]
 mod fixture;
+mod look;
 mod number;
 mod plan;
 mod remedy;
@@ -12,6 +13,7 @@ mod tests;
 mod widening;
 
 pub use facts::{BindHolder, Facts, Failures, HolderKind, LiveTrend, Stranger};
+pub use look::Look;
 
 /// What is to blame for a shortage of ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

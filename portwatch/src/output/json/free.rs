@@ -3,14 +3,14 @@ use std::io;
 use serde::Serialize;
 
 use super::{
-    SCHEMA,
+    ExplanationKeys, SCHEMA,
     blockers::BlockerKeys,
     keys::{NamespaceKeys, TupleKeys, time},
     write_line,
 };
 use crate::output::FreeReport;
 
-/// What `free --json` prints.
+/// What `free --json` and `explain --json` print.
 #[derive(Serialize)]
 struct Free<'a> {
     schema: u32,
@@ -33,6 +33,9 @@ struct Free<'a> {
     headroom_max: u32,
     /// As in sysctls: `30000-30012,30015`.
     free: String,
+    /// Of `explain` only.
+    #[serde(flatten)]
+    explanation: Option<ExplanationKeys<'a>>,
 }
 
 /// Writes the ports that a tuple can still get.
@@ -62,6 +65,7 @@ pub fn write_free(out: &mut dyn io::Write, report: &FreeReport<'_>) -> io::Resul
             headroom: room.headroom.sure,
             headroom_max: room.headroom.most,
             free: room.free.to_string(),
+            explanation: report.explanation.map(ExplanationKeys::new),
         },
     )
 }
@@ -107,6 +111,7 @@ mod tests {
             search,
             room: &room,
             blockers: Ok(&blockers),
+            explanation: None,
         };
         let mut out = Vec::new();
         write_free(&mut out, &report).unwrap();

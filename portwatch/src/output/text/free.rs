@@ -76,6 +76,7 @@ mod tests {
             search,
             room: &room,
             blockers: Ok(&[]),
+            explanation: None,
         };
         let mut out = Vec::new();
         write_free(&mut out, &report).unwrap();
