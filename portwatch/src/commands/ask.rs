@@ -1,17 +1,25 @@
-//! The tuple that a command is asked about.
+//! The tuple that a command is asked about, and the answer.
 
-use std::{io, net::IpAddr};
+use std::{
+    io::{self, Write},
+    net::IpAddr,
+};
 
 use anyhow::{Context, Result};
+use jiff::Timestamp;
 
+use super::watch::color;
 use crate::{
-    cli::AskArgs,
+    cli::{AskArgs, Color},
     exit::Refusal,
     kernel::{
+        host::kernel_release,
         netns::{Discovery, Netns, Selector},
         route,
     },
-    tracer::{Question, TracerError},
+    model::{Blocker, Explanation},
+    output::{FreeReport, json, text},
+    tracer::{Answer, Question, TracerError},
 };
 
 /// The namespace that was asked for, else the caller's own.
@@ -70,6 +78,40 @@ fn source(peer: IpAddr, bound_dev: u32) -> Result<IpAddr> {
             "no route to {peer} here: {error}; give the local address with --local"
         )),
     })
+}
+
+/// Prints what is known of the tuple's ports, and of who holds the blocked ones.
+///
+/// # Errors
+/// When stdout can't be written to.
+pub(super) fn print(
+    answer: &Answer,
+    blockers: Result<&[Blocker], &String>,
+    explanation: Option<&Explanation>,
+    as_json: bool,
+) -> Result<()> {
+    let report = FreeReport {
+        time: Timestamp::now(),
+        kernel: &kernel_release(),
+        tuple: &answer.tuple,
+        namespace: &answer.namespace,
+        search: answer.search,
+        room: &answer.room,
+        blockers: blockers.map_err(String::as_str),
+        explanation,
+    };
+    let mut written = Vec::new();
+    if as_json {
+        json::write_free(&mut written, &report)?;
+    } else {
+        text::write_free(&mut written, &report)?;
+        if let Some(explanation) = explanation {
+            text::write_explanation(&mut written, explanation, color(Color::Auto))?;
+        }
+    }
+    let mut out = io::stdout().lock();
+    let result = out.write_all(&written).and_then(|()| out.flush());
+    result.context("cannot write to stdout")
 }
 
 /// An error that may be one of missing privileges.

@@ -1,34 +1,23 @@
 //! `portwatch explain`: why a tuple runs out of ports, and what to do.
 
-use std::{
-    io::{self, Write},
-    path::Path,
-    thread,
-    time::Instant,
-};
+use std::{path::Path, thread, time::Instant};
 
-use anyhow::{Context, Result};
-use jiff::Timestamp;
+use anyhow::Result;
 
-use super::{
-    ask::{netns, question, refused},
-    watch::color,
-};
+use super::ask::{netns, print, question, refused};
 use crate::{
-    cli::{Color, ExplainArgs},
+    cli::ExplainArgs,
     exit::Exit,
     kernel::{
-        host::kernel_release,
         netns::{Discovery, Netns},
         owners,
-        sock_diag::{self, Socket, Which},
+        sock_diag::{self, Which},
         sysctl,
     },
     model::{
         BindHolder, Blocker, Facts, Failures, Forecast, Look, PortSet, SocketRow, Stranger, Tuple,
         Usage, explain,
     },
-    output::{FreeReport, json, text},
     tracer::{Answer, free},
 };
 
@@ -51,26 +40,7 @@ pub fn run(args: &ExplainArgs) -> Result<Exit> {
     let mut facts = facts(netns, &answer, &now, blockers.as_deref().ok())?;
     facts.live_trend = before.trend(&now, apart);
     let explanation = explain(&facts);
-    let report = FreeReport {
-        time: Timestamp::now(),
-        kernel: &kernel_release(),
-        tuple: &answer.tuple,
-        namespace: &answer.namespace,
-        search: answer.search,
-        room: &answer.room,
-        blockers: blockers.as_deref().map_err(String::as_str),
-        explanation: Some(&explanation),
-    };
-    let mut written = Vec::new();
-    if args.json {
-        json::write_free(&mut written, &report)?;
-    } else {
-        text::write_free(&mut written, &report)?;
-        text::write_explanation(&mut written, &explanation, color(Color::Auto))?;
-    }
-    let mut out = io::stdout().lock();
-    let result = out.write_all(&written).and_then(|()| out.flush());
-    result.context("cannot write to stdout")?;
+    print(&answer, blockers.as_deref(), Some(&explanation), args.json)?;
     Ok(Exit::Ok)
 }
 
@@ -78,23 +48,10 @@ pub fn run(args: &ExplainArgs) -> Result<Exit> {
 fn look(netns: &Netns, tuple: &Tuple) -> Result<Look> {
     let looked = netns.run(|| {
         sock_diag::fold(Which::All, Look::default, |look, socket| {
-            look.add(tuple, &row(&socket));
+            look.add(tuple, &SocketRow::from(&socket));
         })
     });
     looked.map_err(|error| refused("entering the network namespace", error))?
-}
-
-fn row(socket: &Socket) -> SocketRow {
-    SocketRow {
-        bound_dev: socket.bound_dev,
-        local_ip: socket.local_ip,
-        local_port: socket.local_port,
-        peer_ip: socket.peer_ip,
-        peer_port: socket.peer_port,
-        state: socket.state,
-        time_wait: socket.time_wait,
-        autobound: None,
-    }
 }
 
 /// Everything that is known; nobody has watched the failures.
@@ -151,7 +108,7 @@ fn facts(
 
 /// The process that holds most of the tuple's connections.
 fn process(netns: &Netns, tuple: &Tuple, live: &PortSet) -> Option<Stranger> {
-    let holders = owners::holders_of(netns, live, |socket| row(socket).is_of(tuple));
+    let holders = owners::holders_of(netns, live, |socket| SocketRow::from(socket).is_of(tuple));
     let holders = holders.unwrap_or_else(|error| {
         log::warn!("who opened the connections can't be told: {error:#}");
         Vec::new()

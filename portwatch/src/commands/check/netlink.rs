@@ -7,7 +7,7 @@ use crate::{
     kernel::{
         host::{Capabilities, Capability},
         netns::{Discovery, Netns, Selector},
-        sock_diag::{self, Socket, Which},
+        sock_diag::{self, Which},
         sysctl,
     },
     model::{Census, Namespace, NetnsId, SocketRow, TupleSample},
@@ -90,23 +90,10 @@ fn count_here(id: NetnsId) -> Result<(Namespace, Vec<TupleSample>)> {
     let census = sock_diag::fold(
         Which::Connections,
         || Census::new(&namespace, listening.clone()),
-        |census, socket| census.add(&row(&socket)),
+        |census, socket| census.add(&SocketRow::from(&socket)),
     )?;
     let samples = census.finish().collect();
     Ok((namespace, samples))
-}
-
-fn row(socket: &Socket) -> SocketRow {
-    SocketRow {
-        bound_dev: socket.bound_dev,
-        local_ip: socket.local_ip,
-        local_port: socket.local_port,
-        peer_ip: socket.peer_ip,
-        peer_port: socket.peer_port,
-        state: socket.state,
-        time_wait: socket.time_wait,
-        autobound: None,
-    }
 }
 
 fn id(netns: &Netns) -> NetnsId {

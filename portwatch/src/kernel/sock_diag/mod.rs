@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use anyhow::{Context, Result, bail};
 use rustix::net::AddressFamily;
 
-use crate::model::Opened;
+use crate::model::{Opened, SocketRow};
 use netlink::{Dump, Outcome};
 
 /// `TCP_LISTEN` of include/net/tcp_states.h.
@@ -45,6 +45,21 @@ pub struct Socket {
     /// Which end opened the connection; none where it was not asked for ([`Which::Holders`]) or
     /// nobody can tell.
     pub opened: Option<Opened>,
+}
+
+impl From<&Socket> for SocketRow {
+    fn from(socket: &Socket) -> Self {
+        Self {
+            bound_dev: socket.bound_dev,
+            local_ip: socket.local_ip,
+            local_port: socket.local_port,
+            peer_ip: socket.peer_ip,
+            peer_port: socket.peer_port,
+            state: socket.state,
+            time_wait: socket.time_wait,
+            autobound: None,
+        }
+    }
 }
 
 /// Which sockets to list.
