@@ -10,7 +10,9 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 use super::{
-    bpf, sockets,
+    bpf,
+    capacity::among_many,
+    sockets,
     table::{Row, Table, median},
     tracer::Tracer,
 };
@@ -78,6 +80,7 @@ pub fn checks(
     let held: u32 = holders.iter().map(|holder| holder.connections).sum();
     let scale = format!("{held} connections, {} sockets", 2 * held);
     one_shot(portwatch, &namespace, &scale, rounds, interrupt, table)?;
+    among_many(portwatch, &namespace, &scale, rounds, interrupt, table)?;
     let (mut startups, mut found) = (Vec::new(), 0);
     for _ in 0..rounds {
         interrupt.check()?;
@@ -134,7 +137,12 @@ fn one_shot(
 }
 
 /// What watching costs when nothing happens.
-fn steady(portwatch: &Path, scale: &str, interrupt: &Interrupt, table: &mut Table) -> Result<()> {
+pub fn steady(
+    portwatch: &Path,
+    scale: &str,
+    interrupt: &Interrupt,
+    table: &mut Table,
+) -> Result<()> {
     let (tracer, _) = Tracer::portwatch(portwatch, &["--interval", "1s"])?;
     let before = cpu_ticks(tracer.pid())?;
     let begin = Instant::now();
@@ -152,7 +160,7 @@ fn steady(portwatch: &Path, scale: &str, interrupt: &Interrupt, table: &mut Tabl
 }
 
 /// Runs a command to its end. `check` may find a warning: that is an exit code, no failure.
-fn wall_ms(command: &mut Command) -> Result<f64> {
+pub fn wall_ms(command: &mut Command) -> Result<f64> {
     let begin = Instant::now();
     let status = command
         .stdin(Stdio::null())

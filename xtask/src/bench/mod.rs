@@ -5,6 +5,7 @@ use std::{ffi::OsString, path::PathBuf};
 use anyhow::{Context as _, Result};
 
 mod bpf;
+mod capacity;
 mod connection;
 mod crowd;
 mod latency;
@@ -90,6 +91,8 @@ pub fn run(args: Args) -> Result<()> {
     crowd::memory(binary, &interrupt, &mut table).context("memory")?;
     eprintln!("opening {} connections", args.crowd);
     crowd::checks(binary, args.crowd, rounds, &interrupt, &mut table).context("many sockets")?;
+    eprintln!("measuring among very many namespaces");
+    capacity::many_namespaces(binary, &interrupt, &mut table).context("many namespaces")?;
     eprintln!("measuring how soon a failure is told");
     latency::measure(binary, &interrupt, &mut table).context("latency")?;
     print!("{table}");
