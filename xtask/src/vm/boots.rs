@@ -28,7 +28,9 @@ pub struct Boot {
     pub with_all: bool,
 }
 
-/// Tests that attach no hooks: of those, one run a kernel is enough.
+/// The tests that attach nothing, and those of the live ones that attach no hooks: one run a kernel
+/// is enough.
+pub const UNIT: &str = "unit";
 const WITHOUT_HOOKS: &[&str] = &[
     "agreement::",
     "blockers::",
@@ -136,6 +138,7 @@ impl Runner<'_> {
         let hooks = ("PORTWATCH_HOOKS".to_owned(), boot.hooks.to_owned());
         plan.environment.extend([hooks]);
         if !boot.with_all {
+            plan.tests.retain(|test| test.name != UNIT);
             leave_out(&mut plan, WITHOUT_HOOKS);
         }
         let guest = Guest::start(

@@ -4,7 +4,7 @@ use std::env;
 
 use guest_init::{Plan, Test};
 
-use super::guest::Programs;
+use super::{boots::UNIT, guest::Programs};
 
 /// Random socket operations of a test; on the machine itself there are ten times as many.
 const OPERATIONS: &str = "20000";
@@ -21,7 +21,7 @@ pub fn of_tests(programs: &Programs, arguments: &[String]) -> Plan {
     let mut plan = Plan {
         portwatch: Some(programs.portwatch.clone()),
         tests: vec![
-            test("unit", programs.unit_tests.clone()),
+            test(UNIT, programs.unit_tests.clone()),
             test("live", programs.live_tests.clone()),
         ],
         ..Plan::default()

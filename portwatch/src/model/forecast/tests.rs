@@ -102,8 +102,9 @@ fn warnings(run: &Run) -> Vec<f64> {
 #[test]
 fn a_steady_fill() {
     for rate in [8.0, 100.0, 331.0, 5_000.0] {
-        let mut fill = scenario(CAPACITY, steady(rate, 0.0, 4_000.0, FOREVER));
-        fill.watched.1 = 4_000.0;
+        let full = f64::from(CAPACITY) / rate;
+        let mut fill = scenario(CAPACITY, steady(rate, 0.0, 2.0 * full, FOREVER));
+        fill.watched.1 = 2.0 * full;
         fill.interval = if rate > 1_000.0 { 0.2 } else { 1.0 };
         foretold(&fill);
     }
