@@ -13,6 +13,7 @@ use super::{
     outcome::Outcome,
     qemu::{self, End, Guest, OUTPUT},
     verdict::{self, Verdict},
+    whole,
 };
 use crate::support::interrupt::Interrupt;
 
@@ -56,6 +57,7 @@ fn leave_out(plan: &mut Plan, tests: &[&str]) {
 }
 
 /// What came out of it.
+#[derive(Clone)]
 pub struct Tested {
     /// Name of the kernel.
     pub kernel: String,
@@ -93,6 +95,8 @@ struct Running {
     boot: Boot,
     guest: Guest,
     directory: PathBuf,
+    /// Whether it runs every test that it should.
+    whole: bool,
     /// Shows the tests' output; there can only be one of that.
     follow: Option<Follow>,
 }
@@ -135,6 +139,7 @@ impl Runner<'_> {
         let directory = qemu::directory(&self.directory, &boot.kernel.name, boot.hooks);
         let mut plan = self.plan.clone();
         plan.hooks = boot.hooks.to_owned();
+        let whole = plan.tests.iter().all(|test| test.arguments.is_empty());
         let hooks = ("PORTWATCH_HOOKS".to_owned(), boot.hooks.to_owned());
         plan.environment.extend([hooks]);
         if !boot.with_all {
@@ -156,6 +161,7 @@ impl Runner<'_> {
             boot,
             guest,
             directory,
+            whole,
             follow,
         })
     }
@@ -181,6 +187,9 @@ impl Running {
             verdict::explain(&outcome, &self.directory, self.follow.is_none());
         } else {
             qemu::tidy(&self.directory)?;
+        }
+        if self.whole {
+            whole::mark(&self.directory)?;
         }
         Ok(Tested {
             kernel: kernel.name,

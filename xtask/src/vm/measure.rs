@@ -64,7 +64,7 @@ impl<'a> Laboratory<'a> {
             kernel,
             programs,
             accelerator,
-            directory: directory.join("runs"),
+            directory: directory.join(super::RUNS),
             interrupt,
         })
     }

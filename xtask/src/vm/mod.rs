@@ -13,6 +13,7 @@ mod qemu;
 mod summary;
 mod table;
 mod verdict;
+mod whole;
 
 use std::{
     path::{Path, PathBuf},
@@ -23,7 +24,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 use accelerator::Accelerator;
-use boots::{Boot, Runner};
+use boots::{Boot, Runner, Tested};
 use guest::{Contents, Programs};
 use kernels::{Cache, Kernel};
 
@@ -37,6 +38,9 @@ use crate::support::{
 pub const HOOK_SETS: [&str; 3] = ["fentry", "kprobe", "tracepoint"];
 /// Those that each kernel of the continuous integration has to offer.
 const EXPECTED: [&str; 3] = ["fentry", "kprobe", "tracepoint"];
+
+/// Where guests leave their files, under target/vm.
+const RUNS: &str = "runs";
 
 /// Several times what a guest needs where nothing else keeps the machine busy.
 const DEADLINE: Duration = Duration::from_secs(20 * 60);
@@ -70,8 +74,9 @@ pub struct Args {
     /// Longest that a guest may run, in seconds [default: 1200]
     #[arg(long, value_name = "SECONDS")]
     deadline: Option<u64>,
-    /// Write what was found to docs/kernels.md
-    #[arg(long, conflicts_with_all = ["kernel", "image", "hooks", "tests"])]
+    /// Write what was found to docs/kernels.md, with what the last runs of those guests found that
+    /// are left out now
+    #[arg(long, conflicts_with_all = ["all", "image", "tests"])]
     write_table: bool,
     /// Which tests, and other arguments for the test programs
     #[arg(last = true)]
@@ -117,16 +122,32 @@ pub fn run(args: Args) -> Result<()> {
                 .context("counting processors")?
                 .get(),
         },
-        directory: directory.join("runs"),
+        directory: directory.join(RUNS),
         interrupt: &interrupt,
     };
     let tested = runner.run(boots(&args, &kernels))?;
     if args.write_table {
-        table::write(workspace::root(), &tested)?;
+        table::write(workspace::root(), &with_last(&directory, &tested)?)?;
     }
     // Somebody who looks at a few tests works on something: sizes can wait.
     let with_budget = args.tests.is_empty();
     summary::show(&tested, with_budget)
+}
+
+/// Every guest of the continuous integration: those that were tested now, and of the others what
+/// their last runs found.
+fn with_last(directory: &Path, tested: &[Tested]) -> Result<Vec<Tested>> {
+    let all = Args::default();
+    let mut found = Vec::new();
+    for boot in boots(&all, &kernels(&all, directory)?) {
+        let now = |one: &&Tested| one.kernel == boot.kernel.name && one.hooks == boot.hooks;
+        found.push(match tested.iter().find(now) {
+            Some(tested) => tested.clone(),
+            None => whole::last(&directory.join(RUNS), &boot)
+                .with_context(|| format!("{} {}", boot.kernel.name, boot.hooks))?,
+        });
+    }
+    Ok(found)
 }
 
 fn kernels(args: &Args, directory: &Path) -> Result<Vec<Kernel>> {

@@ -10,7 +10,7 @@ use super::qemu::OUTPUT;
 use crate::support::tally::Tally;
 
 /// A guest's reports, and its tests' output.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Outcome {
     /// Kernel release; none where the guest did not boot.
     pub release: Option<String>,
@@ -27,7 +27,7 @@ pub struct Outcome {
 }
 
 /// A run of a test program.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Program {
     /// Its name.
     pub name: String,

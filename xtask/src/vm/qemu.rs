@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use guest_init::Plan;
 
-use super::{accelerator::Accelerator, guest::Contents, kernels::Kernel};
+use super::{accelerator::Accelerator, guest::Contents, kernels::Kernel, whole};
 use crate::support::{child::Guarded, packages::QEMU};
 
 /// The kernel's log.
@@ -65,6 +65,7 @@ impl Guest {
         fs::create_dir_all(directory)
             .with_context(|| format!("creating {}", directory.display()))?;
         let lock = lock(directory)?;
+        whole::unmark(directory)?;
         let file = |name: &str| directory.join(name);
         let initramfs = file(INITRAMFS);
         contents.write(&initramfs, &kernel.modules, plan)?;
