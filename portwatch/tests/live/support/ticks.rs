@@ -77,33 +77,58 @@ pub fn unheard(tick: &Event, failures: u64) -> u64 {
     skipped.unwrap_or(0).min(failures / 50)
 }
 
-/// The last line of each tuple's time in a slot.
-fn lives<'a>(events: impl Iterator<Item = &'a Event>) -> BTreeMap<(u64, Tuple, u64), &'a Event> {
-    let samples = events.filter(|event| event.is("sample"));
-    let life = |s: &Event| (s.number("netns"), s.tuple(), s.number("first_seen"));
-    samples.map(|sample| (life(sample), sample)).collect()
+/// The intervals so far, as their lines come in.
+#[derive(Default)]
+pub struct Ticks {
+    count: usize,
+    /// The last line of each tuple's time in a slot.
+    lives: BTreeMap<(u64, Tuple, u64), Event>,
+    coming: Vec<Event>,
+    last: Option<(Vec<Event>, Event)>,
+}
+
+impl Ticks {
+    /// Takes an event in.
+    pub fn add(&mut self, event: &Event) {
+        if event.is("sample") {
+            self.lives.insert(life(event), event.clone());
+            self.coming.push(event.clone());
+        } else if event.is("tick") {
+            self.count += 1;
+            self.last = Some((std::mem::take(&mut self.coming), event.clone()));
+        }
+    }
+
+    /// How many there were.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The latest.
+    pub fn last(&self) -> Option<Tick> {
+        let (samples, tick) = self.last.clone()?;
+        let now: BTreeSet<_> = samples.iter().map(life).collect();
+        let earlier = self.lives.iter().filter(|(life, _)| !now.contains(life));
+        Some(Tick {
+            earlier: earlier.map(|(_, sample)| sample.clone()).collect(),
+            samples,
+            tick,
+        })
+    }
+}
+
+/// A tuple's time in a slot.
+fn life(sample: &Event) -> (u64, Tuple, u64) {
+    (
+        sample.number("netns"),
+        sample.tuple(),
+        sample.number("first_seen"),
+    )
 }
 
 /// Waits for an interval that began after this call.
 pub fn fresh(watcher: &Watcher) -> Tick {
-    let is_tick = |event: &&Event| event.is("tick");
-    let seen = watcher.events().iter().filter(is_tick).count();
-    // The next one may have been under way already.
-    let wanted = seen + 2;
-    watcher.wait_for("two more ticks", |events| {
-        let ends: Vec<usize> = (0..events.len())
-            .filter(|i| events[*i].is("tick"))
-            .collect();
-        let end = *ends.get(wanted - 1)?;
-        let (before, now) = events[..end].split_at(ends[wanted - 2]);
-        let (mut earlier, now) = (lives(before.iter()), lives(now.iter()));
-        earlier.retain(|life, _| !now.contains_key(life));
-        Some(Tick {
-            samples: now.into_values().cloned().collect(),
-            earlier: earlier.into_values().cloned().collect(),
-            tick: events[end].clone(),
-        })
-    })
+    watcher.tick()
 }
 
 /// Waits until the tracer's counts of all `places` (a namespace and its range) are the kernel's.

@@ -14,13 +14,21 @@ use super::{
     event::Event,
     netns::Netns,
     process::{portwatch, wait_for_exit},
+    ticks::{Tick, Ticks},
     wait::SOON,
 };
 
 #[derive(Default)]
 struct Lines {
-    events: Mutex<Vec<Event>>,
+    told: Mutex<Told>,
     changed: Condvar,
+}
+
+/// What was told so far.
+#[derive(Default)]
+struct Told {
+    events: Vec<Event>,
+    ticks: Ticks,
 }
 
 /// A running watcher; killed when dropped.
@@ -52,7 +60,10 @@ impl Watcher {
             std::thread::spawn(move || {
                 for line in BufReader::new(stdout).lines() {
                     let event = Event::parse(&line.expect("output is UTF-8"));
-                    collector.events.lock().expect("not poisoned").push(event);
+                    let mut told = collector.told.lock().expect("not poisoned");
+                    told.ticks.add(&event);
+                    told.events.push(event);
+                    drop(told);
                     collector.changed.notify_all();
                 }
                 String::new()
@@ -80,7 +91,25 @@ impl Watcher {
 
     /// Every event so far.
     pub fn events(&self) -> Vec<Event> {
-        self.lines.events.lock().expect("not poisoned").clone()
+        self.lines.told.lock().expect("not poisoned").events.clone()
+    }
+
+    /// Waits for an interval that began after this call; the latest, where several have.
+    pub fn tick(&self) -> Tick {
+        let deadline = Instant::now() + SOON;
+        let mut told = self.lines.told.lock().expect("not poisoned");
+        // The next one may have been under way already.
+        let wanted = told.ticks.count() + 2;
+        loop {
+            match told.ticks.last() {
+                Some(tick) if told.ticks.count() >= wanted => return tick,
+                _ => {}
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "waited {SOON:?} for two more ticks");
+            let changed = self.lines.changed.wait_timeout(told, left);
+            told = changed.expect("not poisoned").0;
+        }
     }
 
     /// Waits until the events so far satisfy `pick`.
@@ -96,9 +125,10 @@ impl Watcher {
         mut pick: impl FnMut(&[Event]) -> Option<T>,
     ) -> T {
         let deadline = Instant::now() + bound;
-        let mut events = self.lines.events.lock().expect("not poisoned");
+        let mut told = self.lines.told.lock().expect("not poisoned");
         loop {
-            if let Some(found) = pick(&events) {
+            let events = &told.events;
+            if let Some(found) = pick(events) {
                 return found;
             }
             let left = deadline.saturating_duration_since(Instant::now());
@@ -109,16 +139,12 @@ impl Watcher {
                     .take(20)
                     .map(|e| e.0.to_string())
                     .collect();
-                drop(events);
+                drop(told);
                 panic!("waited {bound:?} for {what}; last events, newest first: {tail:#?}");
             }
             let step = left.min(Duration::from_millis(200));
-            events = self
-                .lines
-                .changed
-                .wait_timeout(events, step)
-                .expect("not poisoned")
-                .0;
+            let changed = self.lines.changed.wait_timeout(told, step);
+            told = changed.expect("not poisoned").0;
         }
     }
 
