@@ -99,7 +99,9 @@ impl Sweeper {
     }
 
     /// Drops from the set what the walks did not see in the namespaces `swept`: those walked, and
-    /// those that do not exist any more. Returns how many that were which sweeps alone follow.
+    /// those that do not exist any more. Returns how many of them are no correction: those that
+    /// sweeps alone follow, and those that count for nothing since their search failed, which leave
+    /// with the socket's next event, or with the socket.
     ///
     /// A socket can be out of a walk's sight for good reasons: one that is still searching its
     /// port is not in the kernel's list yet, and before 6.17 an iterator could skip a socket when
@@ -115,27 +117,28 @@ impl Sweeper {
         swept: impl Fn(u64) -> bool,
     ) -> Result<u64, TracerError> {
         let mut stale: Vec<(u64, Tracked, bool)> = Vec::new();
-        let (mut sockets, mut by_sweep_alone) = (0, 0);
+        let (mut sockets, mut regular) = (0, 0);
         batch::for_each(self.sockets.fd(), |socket: u64, tracked: Tracked| {
             sockets += 1;
             let by_sweep =
                 self.time_wait == TimeWait::Sweep && tracked.phase == Phase::TimeWait as u8;
             let unseen = self.generation.wrapping_sub(tracked.generation);
             if unseen > u32::from(!by_sweep) {
-                stale.push((socket, tracked, by_sweep));
+                let is_regular = by_sweep || tracked.phase == Phase::Failed as u8;
+                stale.push((socket, tracked, is_regular));
             }
         })
         .map_err(|error| TracerError::from_io("reading the map SOCKETS", &error))?;
-        for (socket, tracked, by_sweep) in stale {
+        for (socket, tracked, is_regular) in stale {
             let netns = table.entry(tracked.tuple).map(|entry| entry.key.netns);
             if netns.is_some_and(&swept) {
                 object.run("sweep_drop", &[socket, u64::from(tracked.generation)])?;
                 sockets -= 1;
-                by_sweep_alone += u64::from(by_sweep);
+                regular += u64::from(is_regular);
             }
         }
         self.totals.sockets = sockets;
-        Ok(by_sweep_alone)
+        Ok(regular)
     }
 
     /// Counts a sweep, and as corrections all that it changed but what is its regular work.
