@@ -141,11 +141,13 @@ fn with_last(directory: &Path, tested: &[Tested]) -> Result<Vec<Tested>> {
     let mut found = Vec::new();
     for boot in boots(&all, &kernels(&all, directory)?) {
         let now = |one: &&Tested| one.kernel == boot.kernel.name && one.hooks == boot.hooks;
-        found.push(match tested.iter().find(now) {
-            Some(tested) => tested.clone(),
-            None => whole::last(&directory.join(RUNS), &boot)
-                .with_context(|| format!("{} {}", boot.kernel.name, boot.hooks))?,
-        });
+        match tested.iter().find(now) {
+            Some(tested) => found.push(tested.clone()),
+            None => match whole::last(&directory.join(RUNS), &boot) {
+                Ok(last) => found.push(last),
+                Err(error) => eprintln!("{} {}: {error:#}", boot.kernel.name, boot.hooks),
+            },
+        }
     }
     Ok(found)
 }
