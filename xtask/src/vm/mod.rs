@@ -78,6 +78,9 @@ pub struct Args {
     /// are left out now
     #[arg(long, conflicts_with_all = ["all", "image", "tests"])]
     write_table: bool,
+    /// Run nothing, and write what the last runs found
+    #[arg(long, requires = "write_table", conflicts_with_all = ["kernel", "hooks"])]
+    from_last_runs: bool,
     /// Which tests, and other arguments for the test programs
     #[arg(last = true)]
     tests: Vec<String>,
@@ -100,6 +103,9 @@ pub fn run(args: Args) -> Result<()> {
     let interrupt = Interrupt::install()?;
     packages::ensure(&[QEMU, XZ])?;
     let directory = workspace::target().join("vm");
+    if args.from_last_runs {
+        return table::write(workspace::root(), &with_last(&directory, &[])?);
+    }
     let kernels = kernels(&args, &directory)?;
     let programs = Programs::build()?;
     let contents = Contents::of_tests(&programs)?;
