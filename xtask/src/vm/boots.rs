@@ -29,9 +29,9 @@ pub struct Boot {
     pub with_all: bool,
 }
 
-/// The tests that attach nothing, and those of the live ones that attach no hooks: one run a kernel
-/// is enough.
+/// The program of the unit tests, which attach nothing: one run a kernel is enough.
 pub const UNIT: &str = "unit";
+/// Live tests that attach no hooks: of those, too.
 const WITHOUT_HOOKS: &[&str] = &[
     "agreement::",
     "blockers::",
