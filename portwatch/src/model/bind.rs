@@ -1,10 +1,12 @@
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 use super::{NetnsId, PortRange, Process};
 
 /// A socket that asked for any port and got none, other than in a TCP connect(2), or several in a
 /// row. It has no peer: what ran out is the range of its namespace.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BindFailure {
     /// Which call failed.
     pub cause: BindCause,
@@ -25,7 +27,7 @@ pub struct BindFailure {
 }
 
 /// Which call found no free port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum BindCause {
     /// TCP: bind(2) to any port, or listen(2) without bind.
     TcpBind,
@@ -59,7 +61,7 @@ impl BindCause {
 }
 
 /// Binds of a namespace that found no free port, since the tracer started.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BindSample {
     /// Network namespace.
     pub netns: NetnsId,

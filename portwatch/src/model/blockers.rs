@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::{PortSet, state};
 
 /// Which end of a connection opened it.
@@ -30,7 +32,7 @@ pub struct HolderRow {
 
 /// How a port is held. In the order of what a port is blamed on when several sockets are on it:
 /// connections beside a listener or an idle socket may have got there by connect's own choice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Hold {
     /// By a listener, inside the range: reserve its port.
     Listener,
@@ -47,7 +49,7 @@ pub enum Hold {
 }
 
 /// Whose socket it is.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Owner {
     /// Of the processes that hold it, the one with the lowest id.
     Process {
@@ -63,7 +65,7 @@ pub enum Owner {
 }
 
 /// Ports that one owner holds in one way.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blocker {
     /// Whose.
     pub owner: Owner,

@@ -1,11 +1,12 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::{BindFailure, Forecast, Namespace, Tuple, TupleSample, Usage};
 
 /// Something that happened, at a time.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// When, wall clock.
     pub time: Timestamp,
@@ -14,7 +15,7 @@ pub struct Event {
 }
 
 /// What happened.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum EventKind {
     /// The tracer runs.
     Started(Started),
@@ -37,10 +38,10 @@ pub enum EventKind {
 }
 
 /// What the tracer found when it started.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Started {
     /// Hook set in use.
-    pub hooks: &'static str,
+    pub hooks: String,
     /// Kernel release.
     pub kernel: String,
     /// What this hook set and these options can't see, a phrase each.
@@ -54,7 +55,7 @@ pub struct Started {
 }
 
 /// Something that precedes exhaustion, or its end.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Alert {
     /// Which way.
     pub kind: AlertKind,
@@ -69,7 +70,7 @@ pub struct Alert {
 }
 
 /// What a tuple's alert is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AlertKind {
     /// Rose to the warning threshold.
     Warning,
@@ -84,7 +85,7 @@ pub enum AlertKind {
 }
 
 /// A connect(2) that failed with EADDRNOTAVAIL, or several in a row.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Failure {
     /// Why.
     pub cause: Cause,
@@ -102,7 +103,7 @@ pub struct Failure {
 }
 
 /// Why connect(2) returned EADDRNOTAVAIL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Cause {
     /// The port search found no free port.
     Exhausted,
@@ -113,7 +114,7 @@ pub enum Cause {
 }
 
 /// The process that made a call.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Process {
     /// Process id (thread group).
     pub pid: u32,

@@ -242,7 +242,7 @@ mod tests {
     #[test]
     fn the_opening_event_is_narrowed_down() {
         let mut started = Started {
-            hooks: "tracepoint",
+            hooks: "tracepoint".to_owned(),
             kernel: String::new(),
             blind_spots: Vec::new(),
             namespaces: vec![namespace()],

@@ -1,7 +1,9 @@
 use std::{fmt, sync::Arc};
 
+use serde::{Deserialize, Serialize};
+
 /// Which network namespace, as a reader recognises it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct NetnsId {
     /// Name under `/run/netns` or of the container; absent where nobody gave one.
     pub name: Option<Arc<str>>,
@@ -21,7 +23,7 @@ impl fmt::Display for NetnsId {
 }
 
 /// `ip_local_port_range`, both ends inclusive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortRange {
     /// First port.
     pub low: u16,
@@ -30,7 +32,7 @@ pub struct PortRange {
 }
 
 /// A network namespace and what bounds its tuples.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Namespace {
     /// Which.
     pub id: NetnsId,

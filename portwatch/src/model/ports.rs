@@ -1,16 +1,32 @@
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::PortRange;
 
 const WORDS: usize = 65_536 / 64;
 
 /// A set of ports.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<PortRange>", into = "Vec<PortRange>")]
 pub struct PortSet(Box<[u64; WORDS]>);
 
 impl Default for PortSet {
     fn default() -> Self {
         Self(Box::new([0; WORDS]))
+    }
+}
+
+impl From<Vec<PortRange>> for PortSet {
+    fn from(ranges: Vec<PortRange>) -> Self {
+        let ports = ranges.into_iter().flat_map(|range| range.low..=range.high);
+        ports.collect()
+    }
+}
+
+impl From<PortSet> for Vec<PortRange> {
+    fn from(set: PortSet) -> Self {
+        set.ranges()
     }
 }
 

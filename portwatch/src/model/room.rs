@@ -1,9 +1,11 @@
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::{PortRange, PortSet};
 
 /// The port search that a connect of one tuple makes: which ports it may visit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Search {
     /// First and last port.
     pub range: PortRange,
@@ -30,7 +32,7 @@ pub struct Obstacles {
 
 /// How much room a tuple has: differences of sets, not of counts. A port can be both held by a
 /// connection of the tuple and blocked, when a bind joined it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Room {
     /// Reserved ports of the range.
     pub reserved: u32,
@@ -53,7 +55,7 @@ pub struct Room {
 /// How many more connections a tuple can open: so many for sure, and so many at most. They differ by
 /// one where the range has an odd number of ports and the kernel's choice decides whether the last
 /// one is visited, and by ports that can't be told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Headroom {
     /// So many are sure.
     pub sure: u32,

@@ -1,9 +1,11 @@
 use std::{fmt, net::IpAddr, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 use super::{Headroom, NetnsId};
 
 /// A tuple: inside it every connection needs its own local port.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Tuple {
     /// Network namespace.
     pub netns: NetnsId,
@@ -18,7 +20,7 @@ pub struct Tuple {
 }
 
 /// How full a tuple is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// Ports held by its autobound connections, TIME_WAIT included.
     pub used: u32,
@@ -68,7 +70,7 @@ impl Usage {
 }
 
 /// Where a tuple is heading.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Forecast {
     /// Net growth, ports a second; none before there are two looks to compare.
     pub rate: Option<f64>,
@@ -78,11 +80,11 @@ pub struct Forecast {
 
 /// Connections of a tuple by TCP state, counted in one walk over the kernel's own list.
 /// Indexed by the kernel's state numbers (`include/net/tcp_states.h`), 1 to 12.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct States(pub [u32; 13]);
 
 /// One tuple at one moment.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TupleSample {
     /// Which.
     pub tuple: Tuple,

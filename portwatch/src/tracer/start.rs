@@ -103,7 +103,7 @@ fn started(plan: &Plan, shared: &Shared) -> Started {
         .collect();
     worst_first(&mut tuples);
     Started {
-        hooks: plan.hooks.name(),
+        hooks: plan.hooks.name().to_owned(),
         kernel: host::kernel_release(),
         blind_spots: plan.blind_spots.clone(),
         namespaces: shared.directory.namespaces(),

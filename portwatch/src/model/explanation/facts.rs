@@ -1,5 +1,7 @@
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::{Blocker, Forecast, Hold, Owner, PortRange, Usage};
 
 /// What is known of a tuple and of what it shares ports with. What nobody has read is none.
@@ -46,7 +48,7 @@ pub struct Facts {
 }
 
 /// A process, as a reader finds it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stranger {
     /// Process id (thread group).
     pub pid: u32,
@@ -111,7 +113,7 @@ pub enum HolderKind {
 }
 
 /// How the live connections of a tuple came and went during a time.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LiveTrend {
     /// Opened, a second.
     pub opened: f64,
@@ -120,7 +122,7 @@ pub struct LiveTrend {
 }
 
 /// Failed attempts, by cause and path. None where that path is not watched.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failures {
     /// connect(2), EADDRNOTAVAIL: ports exhausted.
     pub connect: Option<u64>,

@@ -12,11 +12,13 @@ mod remedy;
 mod tests;
 mod widening;
 
+use serde::{Deserialize, Serialize};
+
 pub use facts::{BindHolder, Facts, Failures, HolderKind, LiveTrend, Stranger};
 pub use look::Look;
 
 /// What is to blame for a shortage of ports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Culprit {
     /// Live connections only grow: whoever opens them does not close them.
     Leak,
@@ -48,7 +50,7 @@ impl Culprit {
 }
 
 /// What the facts about a tuple amount to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Explanation {
     /// Who or what is to blame; none where nothing is short, or the facts don't tell.
     pub culprit: Option<Culprit>,
@@ -59,7 +61,7 @@ pub struct Explanation {
 }
 
 /// Something to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Advice {
     /// What, a few words.
     pub title: String,

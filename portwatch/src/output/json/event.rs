@@ -30,7 +30,7 @@ enum Kind<'a> {
 struct StartedKeys<'a> {
     schema: u32,
     version: &'static str,
-    hooks: &'static str,
+    hooks: &'a str,
     kernel: &'a str,
     sockets: u64,
     blind_spots: &'a [String],
@@ -108,7 +108,7 @@ impl<'a> StartedKeys<'a> {
         Box::new(Self {
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION"),
-            hooks: started.hooks,
+            hooks: &started.hooks,
             kernel: &started.kernel,
             sockets: started.sockets,
             blind_spots: &started.blind_spots,
@@ -249,7 +249,7 @@ mod tests {
         let mut busy = sample(8080, 2, 500);
         busy.tuple.bound_dev = 3;
         let started = Started {
-            hooks: "tracepoint",
+            hooks: "tracepoint".to_owned(),
             kernel: "6.18.44".to_owned(),
             blind_spots: vec!["UDP".to_owned()],
             namespaces: vec![namespace()],

@@ -148,7 +148,7 @@ mod tests {
         let mut web1 = namespace();
         web1.tw_reuse = None;
         Started {
-            hooks: "tracepoint",
+            hooks: "tracepoint".to_owned(),
             kernel: "6.18.44".to_owned(),
             blind_spots: vec!["connections opened by io_uring".to_owned()],
             namespaces: vec![host, web1],
