@@ -45,7 +45,7 @@ pub use ratio::{Ratio, Ratios};
 pub use report::{Ages, Opener, OpenerProcess, Place, Report};
 pub use room::{Headroom, Obstacles, Room, Search};
 pub use screen::Screen;
-pub use session::{Interval, Item, TracerState};
+pub use session::{Interval, Item, Openers, TracerState};
 pub use size::parse_ring_size;
 pub use storm::Storm;
 pub use tuple::{Forecast, States, Tuple, TupleSample, Usage};

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{BindSample, Event, Report, TupleSample};
+use super::{BindSample, Event, Opener, Report, Tuple, TupleSample};
 
 /// What a session consists of, in the order in which it happened: from a running tracer, or from a
 /// recording of one.
@@ -13,6 +13,8 @@ pub enum Item {
     Event(Event),
     /// An interval went by.
     Interval(Interval),
+    /// Who has the connections, looked up from time to time.
+    Openers(Openers),
     /// Somebody looked closely at a tuple.
     Report(Box<Report>),
 }
@@ -28,6 +30,15 @@ pub struct Interval {
     pub binds: Vec<BindSample>,
     /// How the tracer itself does.
     pub tracer: TracerState,
+}
+
+/// Who opened the connections of each tuple.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Openers {
+    /// When, wall clock.
+    pub time: Timestamp,
+    /// Every tuple that has connections, with their openers, those of most ports first.
+    pub tuples: Vec<(Tuple, Vec<Opener>)>,
 }
 
 /// How a tracer does.
@@ -52,6 +63,7 @@ impl Item {
         match self {
             Self::Event(event) => event.time,
             Self::Interval(interval) => interval.time,
+            Self::Openers(openers) => openers.time,
             Self::Report(report) => report.time,
         }
     }
