@@ -23,8 +23,11 @@ pub struct Tracked {
     pub phase: u8,
     /// A [`Class`].
     pub class: u8,
-    /// Always zero.
-    pub reserved: u32,
+    /// Process (`tgid`) that called connect(2); 0 where nobody saw who did. The mini-socket of a
+    /// connection takes it over.
+    pub opener: u32,
+    /// `Control::second` when the attempt began; 0 where nobody saw it begin.
+    pub opened: u32,
 }
 
 impl Tracked {
@@ -40,7 +43,8 @@ impl Tracked {
             local_port,
             phase: phase as u8,
             class: Class::Autobound as u8,
-            reserved: 0,
+            opener: 0,
+            opened: 0,
         }
     }
 }

@@ -39,8 +39,12 @@ pub fn enter(socket: u64, located: &Located, tracked: Tracked) -> Option<Tuple> 
 #[inline(always)]
 pub fn insert(socket: u64, slot: u32, mut tracked: Tracked) -> Option<Tuple> {
     let entry = TUPLES.get_ptr_mut(slot)?;
+    let control = CONTROL.get(0)?;
     tracked.tuple = slot;
-    tracked.generation = CONTROL.get(0)?.generation;
+    tracked.generation = control.generation;
+    if tracked.phase == Phase::Connecting as u8 {
+        tracked.opened = control.second;
+    }
     if !put(socket, entry, &tracked) {
         return None;
     }

@@ -12,7 +12,7 @@ use crate::{
     kernel::{IPPROTO_TCP, now, state},
     located::Located,
     maps::{FAILED, SOCKETS, count},
-    search,
+    opener, search,
     settings::offset,
     socket::Socket,
 };
@@ -58,7 +58,8 @@ pub fn begin(socket: u64, attempt: &Attempt, search_began: u32) {
         local_port: attempt.source_port,
         phase: Phase::Connecting as u8,
         class: attempt.class as u8,
-        reserved: 0,
+        opener: opener::note(),
+        opened: 0,
     };
     let mut entered = enter(socket, &attempt.located, tracked);
     if entered.is_none() {

@@ -33,6 +33,7 @@ mod hooks;
 mod kernel;
 mod located;
 mod maps;
+mod opener;
 mod programs;
 mod search;
 mod settings;

@@ -43,6 +43,14 @@ pub static EVENTS: RingBuf<Record, 262_144> = RingBuf::new();
 #[btf_map]
 pub static FAILED: LruHashMap<u64, [u64; 2], 4_096> = LruHashMap::new();
 
+/// Command names of the processes that open connections: those that end leave TIME_WAIT behind.
+#[btf_map]
+pub static OPENERS: LruHashMap<u32, [u64; 2], 8_192> = LruHashMap::new();
+
+/// The process that connected last on this CPU.
+#[btf_map]
+pub static LAST_OPENER: PerCpuArray<u64, 1> = PerCpuArray::new();
+
 /// The state change that `inet_sock_set_state` handled last on this CPU: socket and new state.
 #[btf_map]
 pub static HANDLED: PerCpuArray<[u64; 2], 1> = PerCpuArray::new();

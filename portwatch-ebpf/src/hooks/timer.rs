@@ -8,7 +8,7 @@ use portwatch_common::{Class, Phase, Tracked};
 use crate::{
     accounting::{enter, insert, leave},
     kernel::{probe, read, time_wait_armed},
-    maps::{ENDING, ENDING_CPUS, TIMERS, TUPLE_SLOTS},
+    maps::{ENDING, ENDING_CPUS, SOCKETS, TIMERS, TUPLE_SLOTS},
     settings::{config, offset},
     socket::TimeWait,
 };
@@ -20,8 +20,8 @@ const ARMED: usize = 8;
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Timers {
-    /// The mini-sockets whose timers were armed last while nothing told who chose their ports, each
-    /// with its local port. More than one, because interrupts can make others before a connection
+    /// The mini-sockets whose timers were armed last, each with its local port, until their
+    /// connections close. More than one, because interrupts can make others before a connection
     /// closes that has become one.
     armed: [[u64; 2]; ARMED],
     /// Where the next of them goes.
@@ -34,9 +34,10 @@ pub struct Timers {
 /// A timer is armed. When it is that of a TIME_WAIT mini-socket, its connection has just become
 /// one (`inet_twsk_hashdance_schedule`); [`cancelled`] follows when it ends, for whatever reason.
 ///
-/// Up to 6.10 the timer was armed before the mini-socket had its bind bucket, which tells who chose
-/// the port: what stands in its place is left over from an earlier use of the memory. There the
-/// mini-socket waits until its connection closes, some instructions later on the same CPU.
+/// Its connection closes some instructions later on the same CPU, which tells who opened it. Up to
+/// 6.10 the timer was armed before the mini-socket had its bind bucket, which tells who chose the
+/// port: what stands in its place is left over from an earlier use of the memory. There the
+/// mini-socket enters the set when its connection closes.
 #[inline(always)]
 pub fn armed(timer: *const c_void) {
     let Some(address) = time_wait_of(timer) else {
@@ -59,34 +60,50 @@ pub fn armed(timer: *const c_void) {
             // The memory of the mini-socket that ended last is the first to be used again.
             forget_end(address);
             let port = probe::<u16>(address + u64::from(offset!(sock_common_skc_num)));
-            let place = (*timers).next as usize & (ARMED - 1);
-            (*timers).next = place as u64 + 1;
-            let armed = (&raw mut (*timers).armed).cast::<[u64; 2]>().add(place);
-            *armed = [address, u64::from(port.unwrap_or(0))];
+            remember(timers, address, port.unwrap_or(0));
             return;
         }
+        if let Some(port) = enter_complete(address) {
+            remember(timers, address, port);
+        }
     }
-    enter_complete(address);
 }
 
-/// Takes in a mini-socket that is complete. Not inlined: as for [`is`].
-#[inline(never)]
-fn enter_complete(address: u64) {
-    let mut copy = TimeWait::at(address);
-    let Some(mini) = copy.read() else { return };
-    if !mini.autobound() {
-        return;
+/// Has a mini-socket wait for its connection to close.
+///
+/// # Safety
+///
+/// `timers` points to this CPU's own element.
+#[inline(always)]
+unsafe fn remember(timers: *mut Timers, address: u64, port: u16) {
+    // SAFETY: by contract; the place is inside the array.
+    unsafe {
+        let place = (*timers).next as usize & (ARMED - 1);
+        (*timers).next = place as u64 + 1;
+        let armed = (&raw mut (*timers).armed).cast::<[u64; 2]>().add(place);
+        *armed = [address, u64::from(port)];
     }
-    let Some(located) = mini.locate() else { return };
+}
+
+/// Takes in a mini-socket that is complete; its local port. Not inlined: as for [`is`].
+#[inline(never)]
+fn enter_complete(address: u64) -> Option<u16> {
+    let mut copy = TimeWait::at(address);
+    let mini = copy.read()?;
+    if !mini.autobound() {
+        return None;
+    }
+    let located = mini.locate()?;
     // No alarm here: for some microseconds the connection and its mini-socket are both counted.
     let tracked = Tracked::new(mini.local_port(), Phase::TimeWait);
-    enter(address, &located, tracked);
+    enter(address, &located, tracked)?;
+    Some(tracked.local_port)
 }
 
 /// A connection has left the set: the mini-socket that waited for that is its own, or it has none.
 #[inline(always)]
 pub fn closed(tracked: &Tracked) {
-    if config!(time_wait_at_close: u32) == 0 || tracked.class != Class::Autobound as u8 {
+    if config!(tw_timer_handler: u64) == 0 || tracked.class != Class::Autobound as u8 {
         return;
     }
     let Some(timers) = TIMERS.get_ptr_mut(0) else {
@@ -97,7 +114,27 @@ pub fn closed(tracked: &Tracked) {
         let armed = unsafe { &mut *(&raw mut (*timers).armed).cast::<[u64; 2]>().add(place) };
         if armed[1] == u64::from(tracked.local_port) && armed[0] != 0 {
             let address = core::mem::take(&mut armed[0]);
-            become_time_wait(address, tracked.tuple, tracked.local_port.into());
+            if config!(time_wait_at_close: u32) == 0 {
+                inherit(address, tracked);
+                continue;
+            }
+            let port = tracked.local_port.into();
+            become_time_wait(address, tracked.tuple, port, tracked.opener, tracked.opened);
+        }
+    }
+}
+
+/// Tells who opened the connection whose mini-socket is at this address, if it is one of the tuple.
+#[inline(always)]
+fn inherit(address: u64, tracked: &Tracked) {
+    if let Some(mini) = SOCKETS.get_ptr_mut(&address) {
+        // SAFETY: in place. The mini-socket may end meanwhile and its memory in the map become
+        // another's, who then has the wrong opener: no count depends on it.
+        unsafe {
+            if (*mini).tuple == tracked.tuple && (*mini).local_port == tracked.local_port {
+                (*mini).opener = tracked.opener;
+                (*mini).opened = tracked.opened;
+            }
         }
     }
 }
@@ -106,9 +143,19 @@ pub fn closed(tracked: &Tracked) {
 /// with this local port. To the verifier as `emit_tuple`.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn become_time_wait(address: u64, slot: u32, port: u32) -> i32 {
-    let mut tracked = Tracked::new(port as u16, Phase::TimeWait);
-    tracked.tuple = slot;
+extern "C" fn become_time_wait(
+    address: u64,
+    slot: u32,
+    port: u32,
+    opener: u32,
+    opened: u32,
+) -> i32 {
+    let tracked = Tracked {
+        tuple: slot,
+        opener,
+        opened,
+        ..Tracked::new(port as u16, Phase::TimeWait)
+    };
     if is(address, &tracked)
         && insert(address, slot, tracked).is_some()
         && (!time_wait_armed(address) || is_ending(address))

@@ -7,6 +7,7 @@ pub mod btf;
 pub mod host;
 pub mod netns;
 pub mod offsets;
+pub mod openers;
 pub mod owners;
 pub mod proc;
 pub mod route;

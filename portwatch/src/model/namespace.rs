@@ -13,6 +13,17 @@ pub struct NetnsId {
     pub cookie: u64,
 }
 
+impl NetnsId {
+    /// Whether the other is the same namespace: by cookie, where both are known by it.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        if self.cookie != 0 && other.cookie != 0 {
+            return self.cookie == other.cookie;
+        }
+        self.inum == other.inum
+    }
+}
+
 impl fmt::Display for NetnsId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.name {

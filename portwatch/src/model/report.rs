@@ -3,7 +3,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Blocker, Explanation, Failures, Forecast, Namespace, Room, Search, States, Tuple};
+use super::{
+    Blocker, Explanation, Failures, Forecast, Namespace, Opener, Room, Search, States, Tuple,
+};
 
 /// Everything that a close look at one tuple told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,44 +40,6 @@ pub struct Report {
     pub failing_since: Option<Timestamp>,
     /// What it amounts to.
     pub explanation: Explanation,
-}
-
-/// A process that opened connections of a tuple.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Opener {
-    /// Who; none for connections of which nobody can tell: in TIME_WAIT, or closed by their process,
-    /// from before the tracer started.
-    pub process: Option<OpenerProcess>,
-    /// Live connections that it opened.
-    pub live: u32,
-    /// Its connections in TIME_WAIT.
-    pub time_wait: u32,
-    /// How long the oldest of them has been open; none where nobody saw it open.
-    pub oldest: Option<Duration>,
-}
-
-/// The process of an [`Opener`].
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct OpenerProcess {
-    /// Process id (thread group).
-    pub pid: u32,
-    /// Command name.
-    pub comm: String,
-    /// Whether it has ended; its connections may live on elsewhere, or be in TIME_WAIT.
-    pub ended: bool,
-    /// Where it belongs.
-    pub place: Place,
-}
-
-/// Where a process belongs, by its cgroup.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Place {
-    /// systemd unit.
-    pub unit: Option<String>,
-    /// Container id.
-    pub container: Option<String>,
-    /// UID of the Kubernetes pod.
-    pub pod: Option<String>,
 }
 
 /// How long connections have been open.

@@ -83,6 +83,21 @@ pub struct Forecast {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct States(pub [u32; 13]);
 
+impl States {
+    /// Connections in this state.
+    #[must_use]
+    pub fn of(&self, state: u8) -> u32 {
+        self.0.get(usize::from(state)).copied().unwrap_or(0)
+    }
+
+    /// Counts a connection in this state; none of the kernel's is beyond the array.
+    pub fn add(&mut self, state: u8) {
+        if let Some(count) = self.0.get_mut(usize::from(state)) {
+            *count += 1;
+        }
+    }
+}
+
 /// One tuple at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TupleSample {
@@ -107,6 +122,18 @@ pub struct TupleSample {
     pub untracked: u32,
     /// By state, where the source is a walk.
     pub states: Option<States>,
+}
+
+impl Tuple {
+    /// Whether the other is the same tuple, however much is known of its namespace.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        self.netns.is(&other.netns)
+            && self.bound_dev == other.bound_dev
+            && self.local_ip == other.local_ip
+            && self.peer_ip == other.peer_ip
+            && self.peer_port == other.peer_port
+    }
 }
 
 impl fmt::Display for Tuple {

@@ -15,6 +15,7 @@ use super::{
     attachment::descriptor,
     bind_counts::BindCounts,
     blocked::Blocked,
+    connections::Connections,
     directory::Directory,
     keeper::{Shared, Work},
     machine::Machine,
@@ -50,8 +51,9 @@ impl Assembly {
         plan.load(&mut object, machine)?;
         let programs = descriptors(&plan, &mut object)?;
         let slots = Slots::new(&mut object, options.max_tuples, options.interval)?;
-        let sweeper = Sweeper::new(&mut object, plan.time_wait)?;
         let shared = Arc::new(shared(&mut object, options)?);
+        let sockets = Arc::clone(&shared.connections.sockets);
+        let sweeper = Sweeper::new(&mut object, sockets, plan.time_wait)?;
         let mut ring = object.take_map("EVENTS")?;
         let namespaces = Namespaces::new(&mut object)?;
         let sweep_interval = options.sweep_interval;
@@ -92,6 +94,10 @@ fn shared(object: &mut Object, options: &Options) -> Result<Shared, TracerError>
         table,
         directory: Directory::default(),
         statistics: Statistics(statistics.into()),
+        connections: Connections {
+            sockets: object.take_data("SOCKETS").map(Arc::new)?,
+            openers: object.take_map("OPENERS").map(Mutex::new)?,
+        },
         binds: BindCounts(object.take_map("BINDS").map(Mutex::new)?),
         trial: std::sync::OnceLock::new(),
     })

@@ -8,6 +8,11 @@ pub(super) fn monotonic_ns() -> u64 {
     u64::try_from(now.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)
 }
 
+/// The second of that clock, which the kernel side is told for ages.
+pub(super) fn second() -> u32 {
+    u32::try_from(monotonic_ns() / 1_000_000_000).unwrap_or(u32::MAX)
+}
+
 /// The wall clock's time at `ns` of the kernel side's clock. The two are compared at every use:
 /// the wall clock may be set while we run.
 pub(super) fn wall(ns: u64) -> Timestamp {

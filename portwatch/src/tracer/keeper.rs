@@ -18,9 +18,9 @@ use portwatch_common::Thresholds;
 use tokio::sync::{mpsc as async_mpsc, oneshot};
 
 use super::{
-    Sweeps, TracerError, bind_counts::BindCounts, blocked::Blocked, directory::Directory,
-    namespaces::Namespaces, object::Object, slots::Slots, statistics::Statistics, sweep::Sweeper,
-    table::Table, tally::Life,
+    Sweeps, TracerError, bind_counts::BindCounts, blocked::Blocked, connections::Connections,
+    directory::Directory, namespaces::Namespaces, object::Object, slots::Slots,
+    statistics::Statistics, sweep::Sweeper, table::Table, tally::Life,
 };
 
 /// Time between two looks at the namespaces and the slots.
@@ -54,6 +54,7 @@ pub(super) struct Shared {
     pub directory: Directory,
     pub statistics: Statistics,
     pub binds: BindCounts,
+    pub connections: Connections,
     /// The tuples of the trial, which are nobody's news.
     pub trial: OnceLock<Vec<Life>>,
 }
@@ -171,6 +172,7 @@ impl Work {
             }
             let now = Instant::now();
             if now >= next_round {
+                tell(self.sweeper.tell_time());
                 tell(self.refresh());
                 self.retire(now);
                 next_round = Instant::now() + ROUND;

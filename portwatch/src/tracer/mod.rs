@@ -14,6 +14,7 @@ mod bpf_log;
 mod census;
 mod choice;
 mod clock;
+mod connections;
 mod directory;
 mod error;
 mod exact;
@@ -44,6 +45,7 @@ mod walk;
 
 pub use census::{Snapshot, census};
 pub use choice::{Candidate, candidates};
+pub use connections::Observer;
 pub use error::TracerError;
 pub use free::{Answer, Question, free};
 pub use options::{HookSet, Options, TimeWait};

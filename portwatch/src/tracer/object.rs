@@ -117,7 +117,7 @@ impl Object {
     /// When the object does not hold it, or as another type.
     pub fn take_data(&mut self, name: &str) -> Result<MapData, TracerError> {
         match self.ebpf.take_map(name) {
-            Some(Map::HashMap(data) | Map::Array(data)) => Ok(data),
+            Some(Map::HashMap(data) | Map::LruHashMap(data) | Map::Array(data)) => Ok(data),
             _ => Err(missing("map", name)),
         }
     }

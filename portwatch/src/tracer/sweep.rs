@@ -1,13 +1,13 @@
 //! Sweeps: walks that check the set against the kernel's own list, and mend it.
 
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use aya::maps::{Array, MapData};
 use portwatch_common::{Control, Phase, Stats, Tracked};
 
 use super::{
-    TimeWait, TracerError, batch, object::Object, pod::Plain, statistics::Statistics, table::Table,
-    walk::walk,
+    TimeWait, TracerError, batch, clock::second, object::Object, pod::Plain,
+    statistics::Statistics, table::Table, walk::walk,
 };
 use crate::kernel::netns::Netns;
 
@@ -27,7 +27,7 @@ pub struct Sweeps {
 
 /// Does the sweeps.
 pub(super) struct Sweeper {
-    sockets: MapData,
+    sockets: Arc<MapData>,
     control: Array<MapData, Plain<Control>>,
     time_wait: TimeWait,
     generation: u32,
@@ -40,13 +40,17 @@ pub(super) struct Sweeper {
 }
 
 impl Sweeper {
-    /// Takes the maps.
+    /// Takes what it needs beside the set of sockets.
     ///
     /// # Errors
-    /// When the object does not hold them.
-    pub fn new(object: &mut Object, time_wait: TimeWait) -> Result<Self, TracerError> {
+    /// When the object does not hold it.
+    pub fn new(
+        object: &mut Object,
+        sockets: Arc<MapData>,
+        time_wait: TimeWait,
+    ) -> Result<Self, TracerError> {
         Ok(Self {
-            sockets: object.take_data("SOCKETS")?,
+            sockets,
             control: object.take_map("CONTROL")?,
             time_wait,
             generation: 0,
@@ -75,13 +79,7 @@ impl Sweeper {
     ) -> Result<HashSet<u64>, TracerError> {
         self.seeds = 0;
         self.generation = self.generation.wrapping_add(1).max(1);
-        let control = Control {
-            generation: self.generation,
-            census_tuples: 0,
-        };
-        self.control
-            .set(0, Plain(control), 0)
-            .map_err(|error| TracerError::from_aya("writing the map CONTROL", &error))?;
+        self.tell_time()?;
         let mut walked = HashSet::new();
         for (cookie, netns) in namespaces {
             let before = statistics.read();
@@ -96,6 +94,21 @@ impl Sweeper {
             }
         }
         Ok(walked)
+    }
+
+    /// Tells the kernel side the present generation and second.
+    ///
+    /// # Errors
+    /// When the map can't be written.
+    pub fn tell_time(&mut self) -> Result<(), TracerError> {
+        let control = Control {
+            generation: self.generation,
+            census_tuples: 0,
+            second: second(),
+        };
+        self.control
+            .set(0, Plain(control), 0)
+            .map_err(|error| TracerError::from_aya("writing the map CONTROL", &error))
     }
 
     /// Drops from the set what the walks did not see in the namespaces `swept`: those walked, and

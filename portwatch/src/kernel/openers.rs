@@ -1,0 +1,92 @@
+//! The processes that opened connections, as far as they are still there.
+
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+
+use super::proc;
+use crate::model::{OpenerProcess, Place};
+
+/// Ages of connections are late by up to this: of processes that are no older, one may have opened
+/// them.
+const SLACK: Duration = Duration::from_secs(10);
+
+/// Who a process is: by `/proc`, unless its id has gone to another one since; else by the name that
+/// it had when it last connected. `oldest`: the age of its oldest connection.
+#[must_use]
+pub fn process(pid: u32, comm: Option<String>, oldest: Option<Duration>) -> OpenerProcess {
+    let found = proc::process(pid).filter(|_| {
+        let age = age(pid);
+        age.is_none_or(|age| oldest.is_none_or(|oldest| age + SLACK >= oldest))
+    });
+    match found {
+        Some(found) => OpenerProcess {
+            pid,
+            comm: found.comm,
+            ended: false,
+            place: found
+                .cgroup
+                .as_deref()
+                .map(Place::of_cgroup)
+                .unwrap_or_default(),
+        },
+        None => OpenerProcess {
+            pid,
+            comm: comm.unwrap_or_else(|| "?".to_owned()),
+            ended: true,
+            place: Place::default(),
+        },
+    }
+}
+
+/// How long a process has been there; none when it is gone or hidden.
+fn age(pid: u32) -> Option<Duration> {
+    let dir = proc::open_dir(pid).ok()?;
+    let ticks = start_ticks(&proc::read(&dir, "stat").ok()?)?;
+    let rate = rustix::param::clock_ticks_per_second();
+    let now = clock_gettime(ClockId::Boottime);
+    let since = Duration::from_millis(ticks.checked_mul(1000)?.checked_div(rate)?);
+    Some(Duration::try_from(now).ok()?.saturating_sub(since))
+}
+
+/// `starttime` of proc_pid_stat(5), the 22nd field. The second, the command name, may hold spaces
+/// and parentheses.
+fn start_ticks(stat: &str) -> Option<u64> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    rest.split_ascii_whitespace().nth(19)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{age, process, start_ticks};
+
+    #[test]
+    fn the_start_is_behind_any_name() {
+        let tail = "S 1 1 1 0 -1 4194560 5 0 0 0 0 0 0 0 20 0 1 0 8823 1 2";
+        assert_eq!(start_ticks(&format!("7 (a) b) (c) {tail}")), Some(8823));
+        assert_eq!(start_ticks("7 (a) S 1"), None);
+        assert_eq!(start_ticks(""), None);
+    }
+
+    #[test]
+    fn a_process_is_itself_only_for_connections_of_its_time() {
+        let pid = std::process::id();
+        assert!(age(pid).unwrap() < Duration::from_secs(3600));
+        let own = process(pid, Some("before".to_owned()), Some(Duration::from_secs(1)));
+        assert!(!own.ended && own.comm != "before");
+        let week = Duration::from_secs(7 * 86_400);
+        let other = process(pid, Some("before".to_owned()), Some(week));
+        assert_eq!((other.ended, other.comm.as_str()), (true, "before"));
+    }
+
+    #[test]
+    fn one_that_has_ended_keeps_its_name() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pid = child.id();
+        child.wait().unwrap();
+        let ended = process(pid, Some("true".to_owned()), None);
+        assert_eq!((ended.ended, ended.comm.as_str()), (true, "true"));
+    }
+}
