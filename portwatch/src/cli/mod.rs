@@ -13,11 +13,11 @@ use log::LevelFilter;
 
 pub use ask::AskArgs;
 pub use check::{CheckArgs, SourceChoice};
-pub use explain::ExplainArgs;
+pub use explain::{ExplainArgs, Whom};
 pub use filter::TupleArgs;
 pub use free::FreeArgs;
 pub use parse::{Parsed, parse};
-pub use watch::{BpfLog, Color, Hooks, SlowSearch, TimeWaitChoice, WatchArgs};
+pub use watch::{BpfLog, Color, Hooks, SlowSearch, TimeWaitChoice, TracerArgs, WatchArgs};
 
 const EXAMPLES: &str = "\
 Examples:

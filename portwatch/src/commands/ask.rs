@@ -8,16 +8,15 @@ use std::{
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 
-use super::watch::color;
 use crate::{
-    cli::{AskArgs, Color},
+    cli::AskArgs,
     exit::Refusal,
     kernel::{
         host::kernel_release,
         netns::{Discovery, Netns, Selector},
         route,
     },
-    model::{Blocker, Explanation},
+    model::Blocker,
     output::{FreeReport, json, text},
     tracer::{Answer, Question, TracerError},
 };
@@ -87,7 +86,6 @@ fn source(peer: IpAddr, bound_dev: u32) -> Result<IpAddr> {
 pub(super) fn print(
     answer: &Answer,
     blockers: Result<&[Blocker], &String>,
-    explanation: Option<&Explanation>,
     as_json: bool,
 ) -> Result<()> {
     let report = FreeReport {
@@ -98,19 +96,23 @@ pub(super) fn print(
         search: answer.search,
         room: &answer.room,
         blockers: blockers.map_err(String::as_str),
-        explanation,
     };
     let mut written = Vec::new();
     if as_json {
         json::write_free(&mut written, &report)?;
     } else {
         text::write_free(&mut written, &report)?;
-        if let Some(explanation) = explanation {
-            text::write_explanation(&mut written, explanation, color(Color::Auto))?;
-        }
     }
+    to_stdout(&written)
+}
+
+/// Writes an answer to stdout.
+///
+/// # Errors
+/// When that is refused.
+pub(super) fn to_stdout(written: &[u8]) -> Result<()> {
     let mut out = io::stdout().lock();
-    let result = out.write_all(&written).and_then(|()| out.flush());
+    let result = out.write_all(written).and_then(|()| out.flush());
     result.context("cannot write to stdout")
 }
 
@@ -123,6 +125,6 @@ pub(super) fn refused(what: &str, error: io::Error) -> anyhow::Error {
     anyhow::Error::from(error).context(what.to_owned())
 }
 
-fn usage(what: impl ToString) -> anyhow::Error {
+pub(super) fn usage(what: impl ToString) -> anyhow::Error {
     Refusal::Usage(what.to_string()).into()
 }

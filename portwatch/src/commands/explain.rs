@@ -1,152 +1,226 @@
-//! `portwatch explain`: why a tuple runs out of ports, and what to do.
+//! `portwatch explain`: what runs out of ports, why, and what to do.
 
-use std::{path::Path, thread, time::Instant};
+use std::pin::pin;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use jiff::{Timestamp, tz::TimeZone};
+use tokio::task::spawn_blocking;
 
-use super::ask::{netns, print, question, refused};
+use super::{
+    ask::{netns, question, refused, to_stdout, usage},
+    end::end,
+    investigate::{Watched, conclude, gather, look_for_processes},
+    tracing::{item, options},
+    watch::color,
+};
 use crate::{
-    cli::ExplainArgs,
+    cli::{AskArgs, Color, ExplainArgs, Whom},
     exit::Exit,
     kernel::{
-        netns::{Discovery, Netns},
-        owners,
-        sock_diag::{self, Which},
-        sysctl,
+        host::kernel_release,
+        netns::{Discovery, Netns, Selector},
     },
-    model::{
-        BindHolder, Blocker, Facts, Failures, Forecast, Look, PortSet, SocketRow, Stranger, Tuple,
-        Usage, explain,
-    },
-    tracer::{Answer, free},
+    model::{Chronicle, Failures, Filter, NetnsFilter, Ratios, Report, Story, Tuple},
+    output::{explain as write, json},
+    tracer::{Options, Question, Tracer},
 };
 
-/// Looks at the tuple for a while and prints what it concludes.
+/// So many looks at the counters there are at least: a trend needs several.
+const LOOKS: u32 = 5;
+
+/// Of a tuple that nobody connected to while somebody watched.
+const NONE: Failures = Failures {
+    connect: Some(0),
+    bind: None,
+    udp: None,
+    conflict: Some(0),
+    no_source_address: None,
+};
+
+/// Looks for a while and prints what it concludes.
 ///
 /// # Errors
-/// When the tuple makes no sense, the tables can't be read, or the output can't be written.
+/// When what was asked for makes no sense, the tracer can't start, tables can't be read, or the
+/// output can't be written.
 pub fn run(args: &ExplainArgs) -> Result<Exit> {
-    let mut found = Discovery::default();
-    let netns = netns(&args.ask, &mut found)?;
-    let question = netns
-        .run(|| question(&args.ask))
-        .map_err(|error| refused("entering the network namespace", error))??;
-    let tuple = question.tuple(netns);
-    let (began, before) = (Instant::now(), look(netns, &tuple)?);
-    thread::sleep(args.look);
-    let (apart, now) = (began.elapsed(), look(netns, &tuple)?);
-    let answer = free(netns, &question)?;
-    let blockers = owners::blockers(netns, &answer.blocked).map_err(|error| format!("{error:#}"));
-    let mut facts = facts(netns, &answer, &now, blockers.as_deref().ok())?;
-    facts.live_trend = before.trend(&now, apart);
-    let explanation = explain(&facts);
-    print(&answer, blockers.as_deref(), Some(&explanation), args.json)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start")?;
+    let report = runtime.block_on(explain(args))?;
+    to_stdout(&written(args, report.as_ref())?)?;
     Ok(Exit::Ok)
 }
 
-/// A look at every socket of the namespace.
-fn look(netns: &Netns, tuple: &Tuple) -> Result<Look> {
-    let looked = netns.run(|| {
-        sock_diag::fold(Which::All, Look::default, |look, socket| {
-            look.add(tuple, &SocketRow::from(&socket));
+/// The report; none where no connection holds an ephemeral port.
+async fn explain(args: &ExplainArgs) -> Result<Option<Report>> {
+    // What makes no sense is refused before anything is loaded.
+    let asked = asked(args)?;
+    let filter = filter(args)?;
+    let mut over = pin!(end(Some(args.look)));
+    let options = Options {
+        interval: args.tracer.interval.min(args.look / LOOKS),
+        ..options(&args.tracer, Ratios::default(), None)
+    };
+    let mut tracer = Tracer::start(&options, true)?;
+    let observer = tracer.observer();
+    let mut chronicle = Chronicle::new();
+    chronicle.take(&item(tracer.next().await.context("cannot read events")?));
+    let target = match asked {
+        Some(target) => Some(target),
+        None => worst(&chronicle, &filter).map(Target::of).transpose()?,
+    };
+    // Processes are looked for while the tracer watches.
+    let early = target.map(|target| {
+        let observer = observer.clone();
+        spawn_blocking(move || {
+            let Target { netns, question } = &target;
+            let processes = look_for_processes(netns, question, &observer)?;
+            anyhow::Ok((target, processes))
         })
     });
-    looked.map_err(|error| refused("entering the network namespace", error))?
+    loop {
+        tokio::select! {
+            biased;
+            ending = &mut over => {
+                ending.context("cannot wait for signals")?;
+                break;
+            }
+            update = tracer.next() => chronicle.take(&item(update.context("cannot read events")?)),
+        }
+    }
+    let early = match early {
+        Some(early) => Some(early.await.context("a thread has panicked")??),
+        None => None,
+    };
+    // Another tuple may be worse off by now.
+    let worst = worst(&chronicle, &filter).filter(|_| !matches!(args.whom, Some(Whom::Tuple(_))));
+    let (target, processes) = match (early, worst) {
+        (None, None) => return Ok(None),
+        (Some(early), None) => early,
+        (Some(early), Some(tuple)) if early.0.tuple().is(tuple) => early,
+        (_, Some(tuple)) => {
+            let target = Target::of(tuple)?;
+            let processes = look_for_processes(&target.netns, &target.question, &observer)?;
+            (target, processes)
+        }
+    };
+    let evidence = gather(&target.netns, &target.question, &observer, processes)?;
+    let tuple = &evidence.answer.tuple;
+    let story = chronicle.story(tuple);
+    let watched = Watched {
+        since: chronicle.began().unwrap_or_else(Timestamp::now),
+        failing_since: story.and_then(Story::failing_since),
+        failures: story.map_or(NONE, Story::failures),
+        forecast: story
+            .and_then(Story::sample)
+            .map(|sample| sample.forecast)
+            .unwrap_or_default(),
+        trend: story.and_then(Story::trend),
+        observer,
+    };
+    Ok(Some(conclude(evidence, &watched, args.whom.is_some())))
 }
 
-/// Everything that is known; nobody has watched the failures.
-fn facts(
-    netns: &Netns,
-    answer: &Answer,
-    look: &Look,
-    blockers: Option<&[Blocker]>,
-) -> Result<Facts> {
-    let Answer {
+/// A tuple in its namespace.
+struct Target {
+    netns: Netns,
+    question: Question,
+}
+
+impl Target {
+    fn of(tuple: &Tuple) -> Result<Self> {
+        let mut found = Discovery::new().context("cannot look for network namespaces")?;
+        let inum = Selector::Inum(tuple.netns.inum)
+            .resolve(&mut found)
+            .map_err(usage)?;
+        let netns = found.namespaces.remove(&inum);
+        Ok(Self {
+            netns: netns.context("the network namespace is gone")?,
+            question: Question {
+                local: tuple.local_ip.context("the tuple has no local address")?,
+                peer: tuple.peer_ip,
+                peer_port: tuple.peer_port,
+                bound_dev: tuple.bound_dev,
+                own_range: None,
+            },
+        })
+    }
+
+    fn tuple(&self) -> Tuple {
+        self.question.tuple(&self.netns)
+    }
+}
+
+/// The tuple that was asked for; none where that is left to what the tracer finds.
+fn asked(args: &ExplainArgs) -> Result<Option<Target>> {
+    let Some(Whom::Tuple(tuple)) = args.whom else {
+        return Ok(None);
+    };
+    let ask = AskArgs {
         tuple,
-        namespace,
-        room,
-        ..
-    } = answer;
-    let live = look.live.clone().difference(&answer.blocked);
-    let time_wait = look.time_wait.clone().difference(&answer.blocked);
-    let reserved = netns
-        .run(sysctl::reserved_ports)
-        .map_err(|error| refused("entering the network namespace", error))?;
-    let outside = |port: &u16| *port >= 1024 && !namespace.range.contains(*port);
-    let count = |count: usize| u32::try_from(count).ok();
-    Ok(Facts {
-        peer_ip: Some(tuple.peer_ip),
-        peer_port: Some(tuple.peer_port),
-        usage: Usage {
-            used: live.clone().union(&time_wait).len(),
-            time_wait: time_wait.len(),
-            reclaimable: Some(room.reclaimable),
-            capacity: room.capacity,
-            room: Some(room.headroom),
-        },
-        // Some seconds are too short for one.
-        forecast: Forecast::default(),
-        range: namespace.range,
-        reserved: reserved
-            .ok()
-            .map(|bitmap| PortSet::of_bitmap(&*bitmap).ranges()),
-        blocked: blockers.map(|list| list.iter().filter_map(BindHolder::of).collect()),
-        process: process(netns, tuple, &live),
-        peers: count(look.peers.len()),
-        local_addresses: count(look.local_addresses.len()),
-        live_trend: None,
-        failures: Failures::default(),
-        // Why else should anybody ask?
-        failed_elsewhere: Some(1),
-        tw_reuse: namespace.tw_reuse,
-        timestamps: None,
-        loopback: tuple.peer_ip.is_loopback() || tuple.local_ip.is_some_and(|ip| ip.is_loopback()),
-        listeners: Some(look.listeners.iter().copied().filter(outside).collect()),
-        enter: enter(netns),
-    })
+        netns: args.netns.clone(),
+        local: args.local,
+        device: args.device.clone(),
+        range: args.range,
+    };
+    let mut found = Discovery::default();
+    let inum = netns(&ask, &mut found)?.inum;
+    let netns = found.namespaces.remove(&inum);
+    let netns = netns.context("the network namespace is gone")?;
+    let question = netns
+        .run(|| question(&ask))
+        .map_err(|error| refused("entering the network namespace", error))??;
+    Ok(Some(Target { netns, question }))
 }
 
-/// The process that holds most of the tuple's connections.
-fn process(netns: &Netns, tuple: &Tuple, live: &PortSet) -> Option<Stranger> {
-    let holders = owners::holders_of(netns, live, |socket| SocketRow::from(socket).is_of(tuple));
-    let holders = holders.unwrap_or_else(|error| {
-        log::warn!("who opened the connections can't be told: {error:#}");
-        Vec::new()
+fn filter(args: &ExplainArgs) -> Result<Filter> {
+    let peer = args.whom.map(|whom| whom.peer());
+    let mut filter = Filter {
+        peers: peer.iter().map(|(ip, _)| (*ip).into()).collect(),
+        ports: peer.and_then(|(_, port)| port).into_iter().collect(),
+        ..Filter::default()
+    };
+    if let Some(selector) = &args.netns {
+        let mut found = Discovery::new().context("cannot look for network namespaces")?;
+        let inum = selector.resolve(&mut found).map_err(usage)?;
+        filter.netns.push(NetnsFilter::Inum(inum));
+    }
+    Ok(filter)
+}
+
+/// The tuple that is worst off: those that fail first, then the fullest.
+fn worst<'a>(chronicle: &'a Chronicle, filter: &Filter) -> Option<&'a Tuple> {
+    let stories = chronicle
+        .stories()
+        .filter(|story| story.tuple().local_ip.is_some() && filter.tuple(story.tuple()));
+    let held = stories.filter(|story| {
+        story
+            .sample()
+            .is_some_and(|it| it.usage.used > 0 || it.exhausted > 0)
     });
-    holders.iter().find_map(|group| Stranger::of(&group.owner))
+    let worst = held.max_by(|a, b| {
+        let failing = |story: &Story| story.failing_since().is_some();
+        let used = |story: &Story| {
+            story
+                .sample()
+                .map_or(0.0, |sample| sample.usage.utilisation())
+        };
+        let by_failures = failing(a).cmp(&failing(b));
+        by_failures.then_with(|| used(a).total_cmp(&used(b)))
+    });
+    worst.map(Story::tuple)
 }
 
-/// What leads a command into the namespace; none for the caller's own.
-fn enter(netns: &Netns) -> Option<String> {
-    let own = Netns::open(Path::new("/proc/thread-self/ns/net")).ok()?;
-    if own.inum == netns.inum {
-        return None;
+fn written(args: &ExplainArgs, report: Option<&Report>) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    let zone = TimeZone::system();
+    match report {
+        Some(report) if args.json => json::write_explained(&mut out, report)?,
+        Some(report) if args.markdown => write::write_markdown(&mut out, report, &zone)?,
+        Some(report) => write::write_text(&mut out, report, &zone, color(Color::Auto))?,
+        None if args.json => json::write_nothing(&mut out, Timestamp::now(), &kernel_release())?,
+        None => out.extend_from_slice(b"no connection holds an ephemeral port here\n"),
     }
-    match (&netns.name, &netns.container, netns.pid) {
-        (Some(name), None, _) => Some(format!("ip netns exec {}", quoted(name))),
-        (_, _, Some(pid)) => Some(format!("nsenter --net=/proc/{pid}/ns/net")),
-        _ => None,
-    }
-}
-
-/// A word for a shell.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn names_are_words_for_a_shell() {
-        assert_eq!(quoted("web-1"), "web-1");
-        assert_eq!(quoted("a b"), "'a b'");
-        assert_eq!(quoted("it's; $x"), r"'it'\''s; $x'");
-        assert_eq!(quoted(""), "''");
-    }
+    Ok(out)
 }

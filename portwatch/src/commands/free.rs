@@ -22,6 +22,6 @@ pub fn run(args: &FreeArgs) -> Result<Exit> {
         .map_err(|error| refused("entering the network namespace", error))??;
     let answer = free(netns, &question)?;
     let blockers = owners::blockers(netns, &answer.blocked).map_err(|error| format!("{error:#}"));
-    print(&answer, blockers.as_deref(), None, args.json)?;
+    print(&answer, blockers.as_deref(), args.json)?;
     Ok(Exit::Ok)
 }

@@ -7,5 +7,7 @@ pub mod doctor;
 mod end;
 pub mod explain;
 pub mod free;
+mod investigate;
 mod select;
+mod tracing;
 pub mod watch;

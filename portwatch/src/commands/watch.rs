@@ -11,9 +11,10 @@ use jiff::{Timestamp, tz::TimeZone};
 use super::{
     end::{End, end, is_writable, writable},
     select,
+    tracing::options,
 };
 use crate::{
-    cli::{Color, Hooks, TimeWaitChoice, WatchArgs},
+    cli::{Color, WatchArgs},
     exit::Exit,
     model::{Event, EventKind, Filter, Ratios, Screen},
     output::{
@@ -22,7 +23,7 @@ use crate::{
         text::{TextOptions, TextWriter},
         use_color,
     },
-    tracer::{HookSet, Options, Tick, TimeWait, Tracer, Update},
+    tracer::{Tick, Tracer, Update},
 };
 
 /// Watches until it is asked to end.
@@ -50,7 +51,10 @@ async fn watch(args: &WatchArgs, ratios: Ratios) -> Result<Exit> {
         writer: writer(args, ratios),
         line: Vec::new(),
     };
-    let mut tracer = Tracer::start(&options(args, ratios), args.counts)?;
+    let mut tracer = Tracer::start(
+        &options(&args.tracer, ratios, args.eta_warning),
+        args.counts,
+    )?;
     // What waits to be printed. Nothing is written before there is room for it: a stopped terminal
     // or a reader that does not read must not keep a signal from ending this.
     let mut waiting = None;
@@ -178,32 +182,4 @@ pub(super) fn color(choice: Color) -> bool {
     };
     let no_color = std::env::var_os("NO_COLOR");
     use_color(choice, io::stdout().is_terminal(), no_color.as_deref())
-}
-
-fn options(args: &WatchArgs, ratios: Ratios) -> Options {
-    let tracer = &args.tracer;
-    Options {
-        hooks: match tracer.hooks {
-            Hooks::Auto => None,
-            Hooks::Fentry => Some(HookSet::Fentry),
-            Hooks::Kprobe => Some(HookSet::Kprobe),
-            Hooks::Tracepoint => Some(HookSet::Tracepoint),
-        },
-        time_wait: match tracer.time_wait {
-            TimeWaitChoice::Auto => None,
-            TimeWaitChoice::Events => Some(TimeWait::Events),
-            TimeWaitChoice::Sweep => Some(TimeWait::Sweep),
-        },
-        connect_errno: tracer.connect_errno,
-        warning_permille: ratios.warning().permille(),
-        critical_permille: ratios.critical().permille(),
-        max_sockets: tracer.max_sockets,
-        max_tuples: tracer.max_tuples,
-        ring_bytes: tracer.ring_size,
-        bpf_log: tracer.bpf_log as u8,
-        slow_search: tracer.slow_search.0,
-        eta_warning: args.eta_warning,
-        interval: tracer.interval,
-        sweep_interval: tracer.sweep_interval,
-    }
 }

@@ -84,9 +84,7 @@ impl<'a> Census<'a> {
         if row.time_wait || row.state == state::TIME_WAIT {
             count.time_wait += 1;
         }
-        if let Some(of_state) = count.states.0.get_mut(usize::from(row.state)) {
-            *of_state += 1;
-        }
+        count.states.add(row.state);
     }
 
     /// The tuples in use, in no order.

@@ -26,3 +26,16 @@ pub const CLOSING: u8 = 11;
 pub const NEW_SYN_RECV: u8 = 12;
 /// Bound, neither listening nor connected; since 6.8, in requests to sock_diag only.
 pub const BOUND_INACTIVE: u8 = 13;
+
+/// The states of connections, by name.
+pub const NAMES: [(u8, &str); 9] = [
+    (ESTABLISHED, "established"),
+    (SYN_SENT, "syn_sent"),
+    (SYN_RECV, "syn_recv"),
+    (FIN_WAIT1, "fin_wait1"),
+    (FIN_WAIT2, "fin_wait2"),
+    (TIME_WAIT, "time_wait"),
+    (CLOSE_WAIT, "close_wait"),
+    (LAST_ACK, "last_ack"),
+    (CLOSING, "closing"),
+];

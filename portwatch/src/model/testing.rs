@@ -1,11 +1,13 @@
 //! Values for the unit tests of this crate.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
 
 use super::{
-    Advice, Alert, AlertKind, BindCause, BindFailure, Cause, Culprit, Event, EventKind,
-    Explanation, Failure, Forecast, Namespace, NetnsId, PortRange, Process, Tuple, TupleSample,
-    Usage,
+    Advice, Ages, Alert, AlertKind, BindCause, BindFailure, Cause, Culprit, Event, EventKind,
+    Explanation, Failure, Failures, Forecast, Namespace, NetnsId, Obstacles, Opener, OpenerProcess,
+    Place, PortRange, Process, Report, Search, States, Tuple, TupleSample, Usage,
 };
 
 pub(crate) fn netns() -> NetnsId {
@@ -133,6 +135,68 @@ pub(crate) fn explanation() -> Explanation {
                 "412 connections are open now",
             ),
         ],
+    }
+}
+
+/// A close look at 412 of 500 ports, twelve of which were seen to be opened, and 37 failures.
+pub(crate) fn report() -> Report {
+    let namespace = namespace();
+    let search = Search::of(namespace.range);
+    let mut ages = Ages::default();
+    let seconds = Duration::from_secs;
+    let seen = [
+        (2, Some(seconds(3))),
+        (10, Some(seconds(41 * 60))),
+        (400, None),
+    ];
+    for (count, age) in seen {
+        (0..count).for_each(|_| ages.add(age));
+    }
+    let mut states = States::default();
+    (0..412).for_each(|_| states.add(super::state::ESTABLISHED));
+    Report {
+        time: Timestamp::UNIX_EPOCH,
+        kernel: "6.18.44".to_owned(),
+        tuple: tuple("127.0.0.1", "127.0.0.1", 8080),
+        search,
+        room: search.room(&Obstacles {
+            held: (40_000..40_412).collect(),
+            ..Obstacles::default()
+        }),
+        namespace,
+        forecast: alert(AlertKind::Critical).forecast,
+        states,
+        ages,
+        openers: vec![
+            Opener {
+                process: Some(OpenerProcess {
+                    pid: 812,
+                    comm: "haproxy".to_owned(),
+                    ended: false,
+                    place: Place {
+                        unit: Some("haproxy.service".to_owned()),
+                        ..Place::default()
+                    },
+                }),
+                live: 12,
+                time_wait: 0,
+                oldest: ages.oldest,
+            },
+            Opener {
+                process: None,
+                live: 400,
+                time_wait: 0,
+                oldest: None,
+            },
+        ],
+        blockers: Ok(Vec::new()),
+        failures: Failures {
+            connect: Some(37),
+            ..Failures::default()
+        },
+        watched_since: Some(Timestamp::UNIX_EPOCH),
+        failing_since: Timestamp::from_second(7).ok(),
+        explanation: explanation(),
     }
 }
 

@@ -2,6 +2,7 @@
 //! monitoring systems. Nothing here reads the machine.
 
 mod escape;
+pub mod explain;
 pub mod json;
 pub mod nagios;
 mod report;

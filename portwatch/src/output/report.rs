@@ -1,6 +1,6 @@
 use jiff::Timestamp;
 
-use crate::model::{Blocker, Explanation, Namespace, Ratios, Room, Search, Tuple, Verdict};
+use crate::model::{Blocker, Namespace, Ratios, Report, Room, Search, Tuple, Verdict};
 
 /// Everything that `check` found.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub struct CheckReport<'a> {
     pub warnings: &'a [String],
 }
 
-/// What `free` found, and `explain` beyond that.
+/// What `free` found.
 #[derive(Debug)]
 pub struct FreeReport<'a> {
     /// When, wall clock.
@@ -42,6 +42,21 @@ pub struct FreeReport<'a> {
     pub room: &'a Room,
     /// Who holds the blocked ports, most ports first; or why that can't be read.
     pub blockers: Result<&'a [Blocker], &'a str>,
-    /// What it amounts to, where that was asked.
-    pub explanation: Option<&'a Explanation>,
+}
+
+impl<'a> From<&'a Report> for FreeReport<'a> {
+    fn from(report: &'a Report) -> Self {
+        Self {
+            time: report.time,
+            kernel: &report.kernel,
+            tuple: &report.tuple,
+            namespace: &report.namespace,
+            search: report.search,
+            room: &report.room,
+            blockers: match &report.blockers {
+                Ok(blockers) => Ok(blockers),
+                Err(reason) => Err(reason),
+            },
+        }
+    }
 }

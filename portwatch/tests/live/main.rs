@@ -11,6 +11,7 @@
 
 mod accuracy;
 mod agreement;
+mod attribution;
 mod bad_fit;
 mod bad_use;
 mod bind;
@@ -20,6 +21,7 @@ mod causes;
 mod check;
 mod ending;
 mod explain;
+mod explain_whom;
 mod fill;
 mod filters;
 mod fixture;

@@ -1,14 +1,9 @@
 use std::{
     collections::{BTreeSet, HashSet},
     net::IpAddr,
-    time::Duration,
 };
 
-use super::LiveTrend;
-use crate::model::{PortSet, SocketRow, Tuple, state};
-
-/// Two looks closer together than this are none.
-const APART: Duration = Duration::from_millis(100);
+use crate::model::{PortSet, SocketRow, States, Tuple, state};
 
 /// What one look at a namespace's sockets tells about a tuple.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +12,8 @@ pub struct Look {
     pub live: PortSet,
     /// Ports of its connections in TIME_WAIT.
     pub time_wait: PortSet,
+    /// Its connections by state.
+    pub states: States,
     /// Addresses that have connections at the tuple's peer port.
     pub peers: HashSet<IpAddr>,
     /// Local addresses of those connections.
@@ -38,6 +35,7 @@ impl Look {
                 self.peers.insert(peer);
                 self.local_addresses.insert(local);
                 if row.is_of(tuple) {
+                    self.states.add(row.state);
                     if row.time_wait || row.state == state::TIME_WAIT {
                         self.time_wait.insert(row.local_port);
                     } else {
@@ -47,23 +45,6 @@ impl Look {
             }
             _ => {}
         }
-    }
-
-    /// What the live connections did until a `later` look. A port that served twice in between
-    /// counts once.
-    #[must_use]
-    pub fn trend(&self, later: &Self, apart: Duration) -> Option<LiveTrend> {
-        if apart < APART {
-            return None;
-        }
-        let before = self.live.clone().union(&self.time_wait);
-        let after = later.live.clone().difference(&self.live);
-        let ended = later.time_wait.clone().difference(&before);
-        let grown = f64::from(later.live.len()) - f64::from(self.live.len());
-        Some(LiveTrend {
-            opened: f64::from(after.union(&ended).len()) / apart.as_secs_f64(),
-            growth: grown / apart.as_secs_f64(),
-        })
     }
 }
 
@@ -80,7 +61,7 @@ impl SocketRow {
 
 #[cfg(test)]
 mod tests {
-    use super::{Duration, Look, SocketRow, state};
+    use super::{Look, SocketRow, state};
     use crate::model::testing::tuple;
 
     fn row(local_port: u16, peer: (&str, u16), state: u8) -> SocketRow {
@@ -118,21 +99,8 @@ mod tests {
         ]);
         assert_eq!(look.live.to_string(), "40000-40001");
         assert_eq!(look.time_wait.to_string(), "40002");
+        assert_eq!(look.states.0[..7], [0, 1, 1, 0, 0, 0, 1]);
         assert_eq!((look.peers.len(), look.local_addresses.len()), (2, 1));
         assert!(look.listeners.iter().eq(&[9090]));
-    }
-
-    #[test]
-    fn two_looks_tell_what_was_opened_and_what_stayed() {
-        let before = look(&[row(40_000, PEER, state::ESTABLISHED)]);
-        let after = look(&[
-            row(40_000, PEER, state::TIME_WAIT),
-            row(40_001, PEER, state::ESTABLISHED),
-            row(40_002, PEER, state::ESTABLISHED),
-            row(40_003, PEER, state::TIME_WAIT),
-        ]);
-        let trend = before.trend(&after, Duration::from_secs(2)).unwrap();
-        assert_eq!((trend.opened, trend.growth), (1.5, 0.5));
-        assert_eq!(before.trend(&after, Duration::from_millis(99)), None);
     }
 }

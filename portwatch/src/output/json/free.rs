@@ -3,16 +3,16 @@ use std::io;
 use serde::Serialize;
 
 use super::{
-    ExplanationKeys, SCHEMA,
+    SCHEMA,
     blockers::BlockerKeys,
     keys::{NamespaceKeys, TupleKeys, time},
     write_line,
 };
 use crate::output::FreeReport;
 
-/// What `free --json` and `explain --json` print.
+/// What `free --json` prints, and `explain --json` beside more.
 #[derive(Serialize)]
-struct Free<'a> {
+pub(super) struct Free<'a> {
     schema: u32,
     time: String,
     kernel: &'a str,
@@ -33,22 +33,14 @@ struct Free<'a> {
     headroom_max: u32,
     /// As in sysctls: `30000-30012,30015`.
     free: String,
-    /// Of `explain` only.
-    #[serde(flatten)]
-    explanation: Option<ExplanationKeys<'a>>,
 }
 
-/// Writes the ports that a tuple can still get.
-///
-/// # Errors
-/// What `out` returns.
-pub fn write_free(out: &mut dyn io::Write, report: &FreeReport<'_>) -> io::Result<()> {
-    let FreeReport { room, search, .. } = report;
-    let blockers = report.blockers;
-    let blockers = blockers.map(|all| all.iter().map(BlockerKeys::new).collect());
-    write_line(
-        out,
-        &Free {
+impl<'a> Free<'a> {
+    pub fn new(report: &FreeReport<'a>) -> Self {
+        let FreeReport { room, search, .. } = report;
+        let blockers = report.blockers;
+        let blockers = blockers.map(|all| all.iter().map(BlockerKeys::new).collect());
+        Self {
             schema: SCHEMA,
             time: time(report.time),
             kernel: report.kernel,
@@ -65,9 +57,16 @@ pub fn write_free(out: &mut dyn io::Write, report: &FreeReport<'_>) -> io::Resul
             headroom: room.headroom.sure,
             headroom_max: room.headroom.most,
             free: room.free.to_string(),
-            explanation: report.explanation.map(ExplanationKeys::new),
-        },
-    )
+        }
+    }
+}
+
+/// Writes the ports that a tuple can still get.
+///
+/// # Errors
+/// What `out` returns.
+pub fn write_free(out: &mut dyn io::Write, report: &FreeReport<'_>) -> io::Result<()> {
+    write_line(out, &Free::new(report))
 }
 
 #[cfg(test)]
@@ -111,7 +110,6 @@ mod tests {
             search,
             room: &room,
             blockers: Ok(&blockers),
-            explanation: None,
         };
         let mut out = Vec::new();
         write_free(&mut out, &report).unwrap();

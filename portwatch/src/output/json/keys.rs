@@ -64,7 +64,7 @@ pub(super) struct SampleKeys<'a> {
 
 /// Connections by state; the kernel's names.
 #[derive(Serialize)]
-struct StateKeys {
+pub(super) struct StateKeys {
     established: u32,
     syn_sent: u32,
     syn_recv: u32,
@@ -142,8 +142,8 @@ impl<'a> SampleKeys<'a> {
 }
 
 impl StateKeys {
-    fn new(states: &States) -> Self {
-        let of = |state: u8| states.0.get(usize::from(state)).copied().unwrap_or(0);
+    pub fn new(states: &States) -> Self {
+        let of = |state: u8| states.of(state);
         Self {
             established: of(state::ESTABLISHED),
             syn_sent: of(state::SYN_SENT),

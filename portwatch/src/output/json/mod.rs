@@ -10,6 +10,7 @@ mod event;
 mod explanation;
 mod free;
 mod keys;
+mod report;
 
 use std::io;
 
@@ -24,6 +25,7 @@ pub use counts::{TracerKeys, write_sample, write_tick};
 pub use doctor::write_diagnosis;
 pub use explanation::ExplanationKeys;
 pub use free::write_free;
+pub use report::{write_explained, write_nothing};
 
 /// Number of the schema. It changes when a key changes its meaning or goes, not when one comes.
 pub const SCHEMA: u32 = 1;

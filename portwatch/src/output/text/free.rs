@@ -8,42 +8,44 @@ use crate::output::{FreeReport, escape};
 /// # Errors
 /// What `out` returns.
 pub fn write_free(out: &mut dyn io::Write, report: &FreeReport<'_>) -> io::Result<()> {
+    let netns = escape(&report.tuple.netns);
+    writeln!(out, "{netns}  {}", escape(report.tuple))?;
+    for (name, value) in rows(report) {
+        writeln!(out, "  {name:<12}{value}")?;
+    }
+    Ok(())
+}
+
+/// What is told of a tuple's ports, by name.
+pub(in crate::output) fn rows(report: &FreeReport<'_>) -> Vec<(&'static str, String)> {
     let FreeReport { room, search, .. } = report;
     let range = search.range;
-    writeln!(
-        out,
-        "{}  {}",
-        escape(&report.tuple.netns),
-        escape(report.tuple)
-    )?;
-    let mut line = |name: &str, value: String| writeln!(out, "  {name:<12}{value}");
     let own = if range == report.namespace.range {
         ""
     } else {
         ", the socket's own"
     };
-    line(
-        "range",
-        format!("{}-{}, {} ports{own}", range.low, range.high, range.len()),
-    )?;
-    line("reserved", room.reserved.to_string())?;
-    line("blocked", blocked(room.blocked, report.blockers))?;
-    line("capacity", room.capacity.to_string())?;
-    line("used", room.used.to_string())?;
-    line("reclaimable", room.reclaimable.to_string())?;
-    line("headroom", room.headroom.to_string())?;
+    let span = format!("{}-{}, {} ports{own}", range.low, range.high, range.len());
+    let mut rows = vec![
+        ("range", span),
+        ("reserved", room.reserved.to_string()),
+        ("blocked", blocked(room.blocked, report.blockers)),
+        ("capacity", room.capacity.to_string()),
+        ("used", room.used.to_string()),
+        ("reclaimable", room.reclaimable.to_string()),
+        ("headroom", room.headroom.to_string()),
+    ];
     if room.untold > 0 {
-        line(
-            "not told",
-            format!("{} ports that may be blocked", room.untold),
-        )?;
+        let untold = format!("{} ports that may be blocked", room.untold);
+        rows.push(("not told", untold));
     }
     let free = if room.free.is_empty() {
         "none".to_owned()
     } else {
         room.free.to_string()
     };
-    line("free ports", free)
+    rows.push(("free ports", free));
+    rows
 }
 
 #[cfg(test)]
@@ -76,7 +78,6 @@ mod tests {
             search,
             room: &room,
             blockers: Ok(&[]),
-            explanation: None,
         };
         let mut out = Vec::new();
         write_free(&mut out, &report).unwrap();

@@ -5,7 +5,7 @@ mod doctor;
 mod explanation;
 mod free;
 mod line;
-mod phrase;
+pub(super) mod phrase;
 mod started;
 
 use std::io;
@@ -20,6 +20,7 @@ use crate::model::{Event, EventKind, Ratios};
 
 pub use doctor::write_diagnosis;
 pub use explanation::write_explanation;
+pub(super) use free::rows as free_rows;
 pub use free::write_free;
 use line::Columns;
 

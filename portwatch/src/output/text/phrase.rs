@@ -18,12 +18,12 @@ pub(super) fn usage(usage: &Usage) -> String {
 }
 
 /// `82 %`, rounded down: 100 % is full.
-pub(super) fn percent(usage: &Usage) -> String {
+pub(in crate::output) fn percent(usage: &Usage) -> String {
     format!("{} %", (usage.utilisation() * 100.0).floor())
 }
 
 /// `+31/s, exhausted in 3 s, 20 in TIME_WAIT`: as much of it as is known.
-pub(super) fn trend(forecast: &Forecast, usage: &Usage) -> String {
+pub(in crate::output) fn trend(forecast: &Forecast, usage: &Usage) -> String {
     let mut parts = Vec::new();
     if let Some(rate) = forecast.rate {
         parts.push(per_second(rate));
