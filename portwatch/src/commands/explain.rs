@@ -9,33 +9,21 @@ use tokio::task::spawn_blocking;
 use super::{
     ask::{netns, question, refused, to_stdout, usage},
     end::end,
-    investigate::{Watched, conclude, gather, look_for_processes},
+    investigate::{Target, Watched, conclude, gather, look_for_processes},
     tracing::{item, options},
     watch::color,
 };
 use crate::{
     cli::{AskArgs, Color, ExplainArgs, Whom},
     exit::Exit,
-    kernel::{
-        host::kernel_release,
-        netns::{Discovery, Netns, Selector},
-    },
-    model::{Chronicle, Failures, Filter, NetnsFilter, Ratios, Report, Story, Tuple},
+    kernel::{host::kernel_release, netns::Discovery},
+    model::{Chronicle, Filter, NetnsFilter, Ratios, Report, Story, Tuple},
     output::{explain as write, json},
-    tracer::{Options, Question, Tracer},
+    tracer::{Options, Tracer},
 };
 
 /// So many looks at the counters there are at least: a trend needs several.
 const LOOKS: u32 = 5;
-
-/// Of a tuple that nobody connected to while somebody watched.
-const NONE: Failures = Failures {
-    connect: Some(0),
-    bind: None,
-    udp: None,
-    conflict: Some(0),
-    no_source_address: None,
-};
 
 /// Looks for a while and prints what it concludes.
 ///
@@ -74,8 +62,7 @@ async fn explain(args: &ExplainArgs) -> Result<Option<Report>> {
     let early = target.map(|target| {
         let observer = observer.clone();
         spawn_blocking(move || {
-            let Target { netns, question } = &target;
-            let processes = look_for_processes(netns, question, &observer)?;
+            let processes = look_for_processes(&target, &observer)?;
             anyhow::Ok((target, processes))
         })
     });
@@ -101,55 +88,13 @@ async fn explain(args: &ExplainArgs) -> Result<Option<Report>> {
         (Some(early), Some(tuple)) if early.0.tuple().is(tuple) => early,
         (_, Some(tuple)) => {
             let target = Target::of(tuple)?;
-            let processes = look_for_processes(&target.netns, &target.question, &observer)?;
+            let processes = look_for_processes(&target, &observer)?;
             (target, processes)
         }
     };
-    let evidence = gather(&target.netns, &target.question, &observer, processes)?;
-    let tuple = &evidence.answer.tuple;
-    let story = chronicle.story(tuple);
-    let watched = Watched {
-        since: chronicle.began().unwrap_or_else(Timestamp::now),
-        failing_since: story.and_then(Story::failing_since),
-        failures: story.map_or(NONE, Story::failures),
-        forecast: story
-            .and_then(Story::sample)
-            .map(|sample| sample.forecast)
-            .unwrap_or_default(),
-        trend: story.and_then(Story::trend),
-        observer,
-    };
+    let watched = Watched::of(&target.tuple(), &chronicle, observer);
+    let evidence = gather(&target, &watched.observer, processes)?;
     Ok(Some(conclude(evidence, &watched, args.whom.is_some())))
-}
-
-/// A tuple in its namespace.
-struct Target {
-    netns: Netns,
-    question: Question,
-}
-
-impl Target {
-    fn of(tuple: &Tuple) -> Result<Self> {
-        let mut found = Discovery::new().context("cannot look for network namespaces")?;
-        let inum = Selector::Inum(tuple.netns.inum)
-            .resolve(&mut found)
-            .map_err(usage)?;
-        let netns = found.namespaces.remove(&inum);
-        Ok(Self {
-            netns: netns.context("the network namespace is gone")?,
-            question: Question {
-                local: tuple.local_ip.context("the tuple has no local address")?,
-                peer: tuple.peer_ip,
-                peer_port: tuple.peer_port,
-                bound_dev: tuple.bound_dev,
-                own_range: None,
-            },
-        })
-    }
-
-    fn tuple(&self) -> Tuple {
-        self.question.tuple(&self.netns)
-    }
 }
 
 /// The tuple that was asked for; none where that is left to what the tracer finds.

@@ -8,6 +8,7 @@ mod end;
 pub mod explain;
 pub mod free;
 mod investigate;
+mod lookups;
 mod select;
 mod tracing;
 pub mod watch;

@@ -17,6 +17,14 @@ pub struct Connection {
     pub age: Option<Duration>,
 }
 
+impl Connection {
+    /// Whether only a process that still holds the connection can tell who opened it.
+    #[must_use]
+    pub const fn is_unseen(&self) -> bool {
+        self.opener.is_none() && !self.time_wait
+    }
+}
+
 /// A process that opened connections of a tuple.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opener {

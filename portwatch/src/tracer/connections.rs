@@ -11,7 +11,7 @@ use aya::maps::{HashMap as BpfHashMap, MapData};
 use portwatch_common::{Class, Phase, Tracked};
 
 use super::{Tracer, batch, clock::second, keeper::Shared};
-use crate::model::{Connection, OpenerCounts, Tuple};
+use crate::model::{Connection, Tuple};
 
 /// The maps that tell.
 pub(super) struct Connections {
@@ -49,17 +49,17 @@ impl Observer {
         Ok(connections)
     }
 
-    /// Who opened the connections, by tuple, in one look at every socket of the set.
+    /// The connections of every tuple, in one look at every socket of the set.
     ///
     /// # Errors
     /// When the kernel refuses to read the set.
-    pub fn openers(&self) -> io::Result<Vec<(Tuple, OpenerCounts)>> {
-        let mut by_slot: HashMap<u32, OpenerCounts> = HashMap::new();
-        self.each(|slot, connection| by_slot.entry(slot).or_default().add(&connection))?;
+    pub fn all_connections(&self) -> io::Result<Vec<(Tuple, Vec<Connection>)>> {
+        let mut by_slot: HashMap<u32, Vec<Connection>> = HashMap::new();
+        self.each(|slot, connection| by_slot.entry(slot).or_default().push(connection))?;
         let mut tuples = self.slots(|_| true);
         let known = by_slot.into_iter();
         Ok(known
-            .filter_map(|(slot, counts)| Some((tuples.remove(&slot)?, counts)))
+            .filter_map(|(slot, connections)| Some((tuples.remove(&slot)?, connections)))
             .collect())
     }
 

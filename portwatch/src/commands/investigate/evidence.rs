@@ -2,6 +2,7 @@ use std::{collections::HashMap, path::Path, thread};
 
 use anyhow::{Context, Result, anyhow};
 
+use super::Target;
 use crate::{
     commands::ask::refused,
     kernel::{
@@ -11,7 +12,7 @@ use crate::{
         sysctl,
     },
     model::{Blocker, Connection, Look, Owner, PortRange, PortSet, SocketRow, Tuple},
-    tracer::{Answer, Observer, Question, free},
+    tracer::{Answer, Observer, free},
 };
 
 /// What the machine's own tables tell of a tuple.
@@ -39,15 +40,15 @@ pub(in crate::commands) struct Processes {
 /// # Errors
 /// When the namespace can't be entered, or tables or the set can't be read.
 pub(in crate::commands) fn look_for_processes(
-    netns: &Netns,
-    question: &Question,
+    target: &Target,
     observer: &Observer,
 ) -> Result<Processes> {
-    let tuple = question.tuple(netns);
+    let Target { netns, question } = target;
+    let tuple = target.tuple();
     let connections = connections(observer, &tuple)?;
     let unseen = connections
         .iter()
-        .filter(|connection| is_unseen(connection));
+        .filter(|connection| connection.is_unseen());
     let unseen: PortSet = unseen.map(|connection| connection.port).collect();
     thread::scope(|scope| {
         let holders = scope.spawn(|| holders(netns, &tuple, &unseen));
@@ -68,15 +69,15 @@ pub(in crate::commands) fn look_for_processes(
 /// # Errors
 /// When the namespace can't be entered, or tables or the set can't be read.
 pub(in crate::commands) fn gather(
-    netns: &Netns,
-    question: &Question,
+    target: &Target,
     observer: &Observer,
     processes: Processes,
 ) -> Result<Evidence> {
-    let tuple = question.tuple(netns);
+    let Target { netns, question } = target;
+    let tuple = target.tuple();
     let look = look(netns, &tuple)?;
     let mut connections = connections(observer, &tuple)?;
-    for connection in connections.iter_mut().filter(|it| is_unseen(it)) {
+    for connection in connections.iter_mut().filter(|it| it.is_unseen()) {
         connection.opener = processes.holders.get(&connection.port).copied();
     }
     let answer = free(netns, question)?;
@@ -108,10 +109,6 @@ fn connections(observer: &Observer, tuple: &Tuple) -> Result<Vec<Connection>> {
 
 fn blockers(netns: &Netns, blocked: &PortSet) -> Result<Vec<Blocker>, String> {
     owners::blockers(netns, blocked).map_err(|error| format!("{error:#}"))
-}
-
-fn is_unseen(connection: &Connection) -> bool {
-    connection.opener.is_none() && !connection.time_wait
 }
 
 /// A look at every socket of the namespace.

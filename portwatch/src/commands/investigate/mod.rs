@@ -2,36 +2,32 @@
 //! has seen.
 
 mod evidence;
-mod openers;
+mod names;
+mod target;
+mod watched;
 
 pub(super) use evidence::{Evidence, gather, look_for_processes};
-pub(super) use openers::{all_openers, openers};
+pub(super) use names::openers;
+pub(super) use target::Target;
+pub(super) use watched::Watched;
 
+use anyhow::Result;
 use jiff::Timestamp;
 
 use crate::{
     kernel::host::kernel_release,
-    model::{
-        Ages, BindHolder, Facts, Failures, Forecast, LiveTrend, Opener, Report, Stranger, Usage,
-        explain,
-    },
-    tracer::{Answer, Observer},
+    model::{Ages, BindHolder, Facts, Opener, Report, Stranger, Usage, explain},
+    tracer::Answer,
 };
 
-/// What a tracer has seen of a tuple.
-pub(super) struct Watched {
-    /// Since when.
-    pub since: Timestamp,
-    /// The first failure for want of a port.
-    pub failing_since: Option<Timestamp>,
-    /// Failures since then.
-    pub failures: Failures,
-    /// Where the tuple is heading.
-    pub forecast: Forecast,
-    /// What its live connections did of late.
-    pub trend: Option<LiveTrend>,
-    /// Knows the names of processes that have ended.
-    pub observer: Observer,
+/// Looks closely at a tuple. `asked`: somebody wants to know about this very one.
+///
+/// # Errors
+/// When its namespace or its tables can't be read.
+pub(super) fn investigate(target: &Target, watched: &Watched, asked: bool) -> Result<Report> {
+    let processes = look_for_processes(target, &watched.observer)?;
+    let evidence = gather(target, &watched.observer, processes)?;
+    Ok(conclude(evidence, watched, asked))
 }
 
 /// Puts together what was found. `asked`: somebody wants to know about this very tuple.

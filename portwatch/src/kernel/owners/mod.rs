@@ -5,13 +5,18 @@ mod descriptors;
 mod probe;
 mod search;
 
+use std::{
+    collections::{HashMap, HashSet},
+    io,
+};
+
 use anyhow::{Context, Result};
 
 use super::{
     netns::Netns,
     sock_diag::{self, Socket, Which},
 };
-use crate::model::{Blocker, HolderRow, Holders, PortSet};
+use crate::model::{Blocker, HolderRow, Holders, Owner, PortSet};
 use search::Search;
 
 /// Names who holds these ports, most ports first.
@@ -71,4 +76,13 @@ fn row(socket: &Socket) -> HolderRow {
         opened: socket.opened,
         inode: socket.inode,
     }
+}
+
+/// The processes that hold these sockets of a network namespace, by inode number.
+///
+/// # Errors
+/// When the processes can't be listed.
+pub fn processes(netns: u32, inodes: HashSet<u32>) -> io::Result<HashMap<u32, Owner>> {
+    let (_, owners) = Search::of(netns, inodes).run()?;
+    Ok(owners)
 }

@@ -47,6 +47,15 @@ impl Search {
         }
     }
 
+    /// For the owners of these sockets alone.
+    pub fn of(netns: u32, inodes: HashSet<u32>) -> Self {
+        let none = Holders::new(PortSet::default());
+        Self {
+            wanted: inodes,
+            ..Self::new(netns, none, Vec::new())
+        }
+    }
+
     /// Goes over the processes, each at most once, until nothing is missing. The sockets, some of
     /// which may have been found here, and the owners by inode number.
     ///

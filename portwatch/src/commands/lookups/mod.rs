@@ -1,0 +1,88 @@
+//! What is looked up beside a running tracer, on threads of their own: the answers come as items
+//! of the session.
+
+mod before;
+
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
+
+use anyhow::Result;
+use jiff::Timestamp;
+use tokio::{sync::mpsc, task::spawn_blocking};
+
+use super::investigate::{Target, Watched, investigate, openers};
+use crate::{
+    model::{Chronicle, Item, Openers, Tuple},
+    tracer::Observer,
+};
+use before::Before;
+
+/// Looks things up. One lookup of a kind at a time: what is asked for meanwhile is left out, for
+/// whoever wants to know asks again.
+pub(super) struct Lookups {
+    observer: Observer,
+    answers: mpsc::UnboundedSender<Item>,
+    reporting: Arc<AtomicBool>,
+    naming: Arc<AtomicBool>,
+    before: Arc<Mutex<Before>>,
+}
+
+impl Lookups {
+    /// None under way; the answers come out of the receiver.
+    pub fn new(observer: Observer) -> (Self, mpsc::UnboundedReceiver<Item>) {
+        let (answers, receiver) = mpsc::unbounded_channel();
+        let lookups = Self {
+            observer,
+            answers,
+            reporting: Arc::default(),
+            naming: Arc::default(),
+            before: Arc::default(),
+        };
+        (lookups, receiver)
+    }
+
+    /// Has a tuple looked at closely.
+    pub fn report(&self, tuple: &Tuple, chronicle: &Chronicle) {
+        let tuple = tuple.clone();
+        let watched = Watched::of(&tuple, chronicle, self.observer.clone());
+        self.start(&self.reporting, move || {
+            let report = investigate(&Target::of(&tuple)?, &watched, false)?;
+            Ok(Item::Report(Box::new(report)))
+        });
+    }
+
+    /// Has everybody named who opened connections.
+    pub fn openers(&self) {
+        let (observer, before) = (self.observer.clone(), Arc::clone(&self.before));
+        self.start(&self.naming, move || {
+            let mut tuples = observer.all_connections()?;
+            let mut before = before.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Err(error) = before.complete(&mut tuples) {
+                log::warn!("who opened earlier connections can't be told: {error:#}");
+            }
+            let named = tuples.into_iter();
+            let named = named.map(|(tuple, list)| (tuple, openers(&list, &observer)));
+            Ok(Item::Openers(Openers {
+                time: Timestamp::now(),
+                tuples: named.collect(),
+            }))
+        });
+    }
+
+    fn start(&self, busy: &Arc<AtomicBool>, look: impl FnOnce() -> Result<Item> + Send + 'static) {
+        if busy.swap(true, Relaxed) {
+            return;
+        }
+        let (busy, answers) = (Arc::clone(busy), self.answers.clone());
+        spawn_blocking(move || {
+            match look() {
+                // Nobody may want to know any more.
+                Ok(item) => drop(answers.send(item)),
+                Err(error) => log::warn!("{error:#}"),
+            }
+            busy.store(false, Relaxed);
+        });
+    }
+}
