@@ -79,6 +79,7 @@ pub struct Offsets {
     /// [`NO_MEMBER`] where `tcp_death_row` lies in `struct net`.
     pub inet_timewait_death_row_hashinfo: u32,
     pub net_sysctl_tcp_tw_reuse: u32,
+    pub net_sysctl_tcp_timestamps: u32,
     /// Milliseconds; [`NO_MEMBER`] before 6.14.
     pub net_sysctl_tcp_tw_reuse_delay: u32,
     pub inet_hashinfo_bhash: u32,

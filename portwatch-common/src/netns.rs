@@ -35,7 +35,9 @@ pub struct NetnsRow {
     /// Last port of `ip_local_port_range`, inclusive.
     pub high: u16,
     /// `tcp_tw_reuse`.
-    pub tw_reuse: u32,
+    pub tw_reuse: u16,
+    /// `tcp_timestamps`.
+    pub timestamps: u16,
     /// `tcp_tw_reuse_delay`, milliseconds; 0 where the kernel has no such setting.
     pub tw_reuse_delay_ms: u32,
 }

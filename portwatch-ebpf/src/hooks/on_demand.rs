@@ -69,7 +69,9 @@ pub fn netns_list(cursor: u64, start: u64) {
 #[inline(always)]
 unsafe fn row(place: *mut NetnsRow, net: u64) -> bool {
     let inum: u32 = probe_or_zero(net + u64::from(offset!(net_ns_inum)));
-    let reuse: u8 = probe_or_zero(net + u64::from(offset!(net_sysctl_tcp_tw_reuse)));
+    let sysctl = |offset: u32| probe_or_zero::<u8>(net + u64::from(offset));
+    let reuse = sysctl(offset!(net_sysctl_tcp_tw_reuse));
+    let timestamps = sysctl(offset!(net_sysctl_tcp_timestamps));
     let (low, high) = range(net);
     // SAFETY: by contract.
     unsafe {
@@ -79,6 +81,7 @@ unsafe fn row(place: *mut NetnsRow, net: u64) -> bool {
         (*place).low = low;
         (*place).high = high;
         (*place).tw_reuse = reuse.into();
+        (*place).timestamps = timestamps.into();
         (*place).tw_reuse_delay_ms = 0;
         if offset!(net_sysctl_tcp_tw_reuse_delay) != NO_MEMBER {
             let delay = net + u64::from(offset!(net_sysctl_tcp_tw_reuse_delay));

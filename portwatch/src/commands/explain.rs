@@ -1,6 +1,6 @@
 //! `portwatch explain`: what runs out of ports, why, and what to do.
 
-use std::pin::pin;
+use std::{pin::pin, time::Instant};
 
 use anyhow::{Context, Result};
 use jiff::{Timestamp, tz::TimeZone};
@@ -17,7 +17,7 @@ use crate::{
     cli::{AskArgs, Color, ExplainArgs, Whom},
     exit::Exit,
     kernel::{host::kernel_release, netns::Discovery},
-    model::{Chronicle, Filter, NetnsFilter, Ratios, Report, Story, Tuple},
+    model::{Chronicle, Filter, Item, NetnsFilter, Ratios, Report, Story, Tuple},
     output::{explain as write, json},
     tracer::{Options, Tracer},
 };
@@ -45,12 +45,15 @@ async fn explain(args: &ExplainArgs) -> Result<Option<Report>> {
     // What makes no sense is refused before anything is loaded.
     let asked = asked(args)?;
     let filter = filter(args)?;
-    let mut over = pin!(end(Some(args.look)));
+    let mut asked_to_end = pin!(end(None));
+    let interval = args.tracer.interval.min(args.look / LOOKS);
     let options = Options {
-        interval: args.tracer.interval.min(args.look / LOOKS),
+        interval,
         ..options(&args.tracer, Ratios::default(), None)
     };
     let mut tracer = Tracer::start(&options, true)?;
+    let began = Instant::now();
+    log::info!("watching for {:?}", args.look);
     let observer = tracer.observer();
     let mut chronicle = Chronicle::new();
     chronicle.take(&item(tracer.next().await.context("cannot read events")?));
@@ -66,14 +69,20 @@ async fn explain(args: &ExplainArgs) -> Result<Option<Report>> {
             anyhow::Ok((target, processes))
         })
     });
-    loop {
+    let mut intervals = 0;
+    // A trend needs two looks, however slow the machine.
+    while intervals < 2 || began.elapsed() + interval / 2 < args.look {
         tokio::select! {
             biased;
-            ending = &mut over => {
+            ending = &mut asked_to_end => {
                 ending.context("cannot wait for signals")?;
                 break;
             }
-            update = tracer.next() => chronicle.take(&item(update.context("cannot read events")?)),
+            update = tracer.next() => {
+                let item = item(update.context("cannot read events")?);
+                intervals += u32::from(matches!(item, Item::Interval(_)));
+                chronicle.take(&item);
+            }
         }
     }
     let early = match early {
@@ -92,8 +101,8 @@ async fn explain(args: &ExplainArgs) -> Result<Option<Report>> {
             (target, processes)
         }
     };
-    let watched = Watched::of(&target.tuple(), &chronicle, observer);
-    let evidence = gather(&target, &watched.observer, processes)?;
+    let evidence = gather(&target, &observer, processes)?;
+    let watched = Watched::of(&evidence.answer.tuple, &chronicle, observer);
     Ok(Some(conclude(evidence, &watched, args.whom.is_some())))
 }
 

@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc};
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +56,10 @@ pub struct Namespace {
     pub blocked: Option<u32>,
     /// `tcp_tw_reuse`; none where it was not read.
     pub tw_reuse: Option<u8>,
+    /// `tcp_tw_reuse_delay`; none before 6.14, where it is a second, and where it was not read.
+    pub tw_reuse_delay: Option<Duration>,
+    /// `tcp_timestamps`; none where it was not read.
+    pub timestamps: Option<bool>,
     /// Why its existing sockets could not be listed, if they could not.
     pub unreachable: Option<String>,
 }
@@ -71,6 +75,29 @@ impl Namespace {
             .saturating_sub(self.blocked.unwrap_or(0))
     }
 }
+
+impl Namespace {
+    /// How long a connection between these addresses has been in TIME_WAIT before connect may take
+    /// its port back (`tcp_twsk_unique`, net/ipv4/tcp_ipv4.c, 4.19 and later); none where it never
+    /// may. The other end is taken to have TCP timestamps on. `bound_dev`: interface index that the
+    /// sockets are bound to, 0 for none.
+    #[must_use]
+    pub fn reuse_after(&self, bound_dev: u32, ends: [IpAddr; 2]) -> Option<Duration> {
+        let loopback = bound_dev == LOOPBACK_IFINDEX || ends.iter().any(IpAddr::is_loopback);
+        let allowed = match self.tw_reuse {
+            Some(1) => true,
+            Some(2) => loopback,
+            _ => false,
+        };
+        let stamped = self.timestamps != Some(false);
+        (allowed && stamped).then(|| self.tw_reuse_delay.unwrap_or(REUSE_DELAY))
+    }
+}
+
+/// Before 6.14.
+const REUSE_DELAY: Duration = Duration::from_secs(1);
+/// The loopback device of every namespace (include/net/flow.h).
+const LOOPBACK_IFINDEX: u32 = 1;
 
 impl PortRange {
     /// Whether the port lies in the range.
@@ -108,7 +135,37 @@ impl PortRange {
 
 #[cfg(test)]
 mod tests {
+    use std::{net::IpAddr, time::Duration};
+
     use super::PortRange;
+    use crate::model::testing::namespace;
+
+    #[test]
+    fn loopback_alone_unless_all_is_reused() {
+        let ips = |text: [&str; 2]| text.map(|ip| -> IpAddr { ip.parse().unwrap() });
+        let (lo, veth) = (
+            ips(["127.0.0.1", "127.0.0.2"]),
+            ips(["10.0.0.1", "10.0.0.2"]),
+        );
+        let second = Some(Duration::from_secs(1));
+        for (tw_reuse, device, ends, expected) in [
+            (0, 0, lo, None),
+            (1, 0, veth, second),
+            (2, 0, lo, second),
+            (2, 0, ips(["::1", "::1"]), second),
+            (2, 0, veth, None),
+            (2, 1, veth, second),
+        ] {
+            let mut namespace = namespace();
+            namespace.tw_reuse = Some(tw_reuse);
+            assert_eq!(namespace.reuse_after(device, ends), expected);
+        }
+        let mut slow = namespace();
+        slow.tw_reuse_delay = Some(Duration::from_millis(300));
+        assert_eq!(slow.reuse_after(0, lo), slow.tw_reuse_delay);
+        slow.timestamps = Some(false);
+        assert_eq!(slow.reuse_after(0, lo), None);
+    }
 
     #[test]
     fn a_sockets_own_range_counts_as_far_as_it_lies_inside() {

@@ -28,6 +28,8 @@ pub(crate) fn namespace() -> Namespace {
         reserved: 0,
         blocked: None,
         tw_reuse: Some(2),
+        tw_reuse_delay: None,
+        timestamps: None,
         unreachable: None,
     }
 }

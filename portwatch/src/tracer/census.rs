@@ -116,6 +116,8 @@ fn namespace(found: &Found, netns: Option<&Netns>) -> Namespace {
         reserved: found.reserved,
         blocked: None,
         tw_reuse: found.tw_reuse(),
+        tw_reuse_delay: found.tw_reuse_delay(),
+        timestamps: Some(found.timestamps),
         unreachable: None,
     }
 }

@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr},
     sync::{PoisonError, RwLock},
+    time::Duration,
 };
 
 use portwatch_common::TupleKey;
@@ -52,6 +53,13 @@ impl Directory {
             peer_ip: address(key.peer_bytes()),
             peer_port: key.peer_port,
         }
+    }
+
+    /// How long a connection of the tuple has been in TIME_WAIT before connect may take its port
+    /// back; none where it never may, or that is not known.
+    pub fn reuse_after(&self, key: &TupleKey) -> Option<Duration> {
+        let ends = [address(key.local_bytes()), address(key.peer_bytes())];
+        self.read(|known| known.get(&key.netns)?.reuse_after(key.bound_dev, ends))
     }
 
     fn read<T>(&self, look: impl FnOnce(&HashMap<u64, Namespace>) -> T) -> T {

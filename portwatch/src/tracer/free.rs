@@ -102,6 +102,8 @@ pub fn free(netns: &Netns, question: &Question) -> Result<Answer, TracerError> {
             reserved: found.reserved,
             blocked: Some(whole.blocked),
             tw_reuse: found.tw_reuse(),
+            tw_reuse_delay: found.tw_reuse_delay(),
+            timestamps: Some(found.timestamps),
             unreachable: None,
         },
         search,

@@ -191,6 +191,8 @@ impl Namespaces {
             reserved: found.reserved,
             blocked: found.blocked,
             tw_reuse: found.tw_reuse(),
+            tw_reuse_delay: found.tw_reuse_delay(),
+            timestamps: Some(found.timestamps),
             unreachable: unreachable.then(|| NO_WAY_IN.to_owned()),
         }
     }

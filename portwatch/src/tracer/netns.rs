@@ -1,6 +1,6 @@
 //! Every network namespace of the kernel, without entering any: a program walks the kernel's list.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use portwatch_common::{NetnsPage, NetnsRow, ReservedPorts};
 
@@ -31,6 +31,8 @@ pub(super) struct Found {
     pub tw_reuse: u8,
     /// `tcp_tw_reuse_delay`, milliseconds.
     pub tw_reuse_delay_ms: u32,
+    /// `tcp_timestamps`.
+    pub timestamps: bool,
 }
 
 impl Found {
@@ -45,6 +47,12 @@ impl Found {
     /// `tcp_tw_reuse`, as the model has it.
     pub fn tw_reuse(&self) -> Option<u8> {
         Some(self.tw_reuse)
+    }
+
+    /// `tcp_tw_reuse_delay`, as the model has it.
+    pub fn tw_reuse_delay(&self) -> Option<Duration> {
+        let delay = Duration::from_millis(self.tw_reuse_delay_ms.into());
+        (!delay.is_zero()).then_some(delay)
     }
 }
 
@@ -123,6 +131,7 @@ fn complete(
         net: row.net,
         tw_reuse: row.tw_reuse as u8,
         tw_reuse_delay_ms: row.tw_reuse_delay_ms,
+        timestamps: row.timestamps != 0,
     })
 }
 

@@ -20,10 +20,15 @@ pub(super) fn usage(used: i32, time_wait: i32, capacity: u32) -> Usage {
 }
 
 /// A tuple at one moment.
-pub(super) fn sample(directory: &Directory, entry: &TupleEntry, forecast: Forecast) -> TupleSample {
+pub(super) fn sample(
+    directory: &Directory,
+    entry: &TupleEntry,
+    usage: Usage,
+    forecast: Forecast,
+) -> TupleSample {
     TupleSample {
         tuple: directory.tuple(&entry.key, 0),
-        usage: usage(entry.used, entry.time_wait, entry.capacity),
+        usage,
         forecast,
         first_seen: Some(Duration::from_nanos(entry.created_ns)),
         opened: entry.opened,

@@ -1,6 +1,6 @@
 //! Starting a tracer: attach first, then take in what already exists.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 
@@ -9,12 +9,14 @@ use super::{
     assembly::{Assembly, Descriptors},
     bpf_log::BpfLog,
     choice::choose,
+    clock::monotonic_ns,
     health::Health,
     keeper::{Keeper, Shared},
     machine::Machine,
+    memory::Memory,
     plan::Plan,
     programs::{Programs, counters},
-    sample::{sample, worst_first},
+    sample::{sample, usage, worst_first},
     stream::{ring_reader, ticks},
     tally::{Tally, entries},
 };
@@ -96,10 +98,16 @@ fn reader(programs: Descriptors) -> Box<dyn Fn() -> Programs + Send> {
 fn started(plan: &Plan, shared: &Shared) -> Started {
     let stats = shared.statistics.read();
     let entries = entries(shared, &stats);
+    let now = Duration::from_nanos(monotonic_ns());
     let mut tuples: Vec<TupleSample> = entries
         .iter()
         .filter(|(_, entry)| entry.used > 0)
-        .map(|(_, entry)| sample(&shared.directory, entry, Forecast::default()))
+        .map(|(_, entry)| {
+            let usage = usage(entry.used, entry.time_wait, entry.capacity);
+            let reuse_after = shared.directory.reuse_after(&entry.key);
+            let usage = Memory::default().note(now, &usage, Some(entry), reuse_after);
+            sample(&shared.directory, entry, usage, Forecast::default())
+        })
         .collect();
     worst_first(&mut tuples);
     Started {

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::model::{
     Alert, AlertKind, BindCause, BindSample, Cause, Event, EventKind, Failure, Storm, Tuple,
-    TupleSample,
+    TupleSample, Usage,
 };
 
 /// The counters after one interval.
@@ -112,11 +112,14 @@ impl Tally {
         let entry = entry(record, shared);
         let life = life(record, entry.as_ref());
         let memory = self.memories.entry(life).or_default();
-        if !memory.tell(level, now) {
+        let usage = usage(record.used, record.time_wait, record.capacity);
+        let reuse_after = shared.directory.reuse_after(&record.key);
+        let usage = memory.note(now, &usage, entry.as_ref(), reuse_after);
+        // The kernel side counts TIME_WAIT in full.
+        let held_back = entry.is_some_and(|it| it.thresholds.level(busy(&usage)) < level);
+        if held_back || !memory.tell(level, now) {
             return None;
         }
-        let usage = usage(record.used, record.time_wait, record.capacity);
-        memory.note(now, &usage, entry.as_ref());
         let age =
             (life.1 > self.started_ns).then(|| now.saturating_sub(Duration::from_nanos(life.1)));
         Some(EventKind::Alert(Alert {
@@ -137,7 +140,8 @@ impl Tally {
         memory.recover();
         let usage = usage(record.used, record.time_wait, record.capacity);
         let now = Duration::from_nanos(record.time_ns);
-        memory.note(now, &usage, entry.as_ref());
+        let reuse_after = shared.directory.reuse_after(&record.key);
+        let usage = memory.note(now, &usage, entry.as_ref(), reuse_after);
         Some(EventKind::Alert(Alert {
             kind: AlertKind::Recovered,
             tuple: shared.directory.tuple(&record.key, record.netns_inum),
@@ -210,12 +214,13 @@ impl Tally {
         for (life, entry) in &entries {
             let memory = self.memories.entry(*life).or_default();
             let usage = usage(entry.used, entry.time_wait, entry.capacity);
-            memory.note(now, &usage, Some(entry));
+            let reuse_after = shared.directory.reuse_after(&entry.key);
+            let usage = memory.note(now, &usage, Some(entry), reuse_after);
             if self.want_samples {
                 let forecast = memory.forecast(&usage);
-                samples.push(sample(&shared.directory, entry, forecast));
+                samples.push(sample(&shared.directory, entry, usage, forecast));
             }
-            kinds.extend(quiet_crossing(memory, life.0, entry, now, shared));
+            kinds.extend(quiet_crossing(memory, life.0, entry, &usage, now, shared));
             let limit = self.eta_warning;
             let short = limit.and_then(|limit| memory.eta_warning(now, &usage, limit));
             kinds.extend(short.map(|forecast| {
@@ -312,12 +317,14 @@ fn quiet_crossing(
     memory: &mut Memory,
     slot: u32,
     entry: &TupleEntry,
+    usage: &Usage,
     now: Duration,
     shared: &Shared,
 ) -> Option<EventKind> {
-    let level = entry.thresholds.level(entry.used);
+    let busy = busy(usage);
+    let level = entry.thresholds.level(busy);
     let rose = level > memory.level();
-    let fell = memory.level() > Level::Ok && entry.used < entry.thresholds.recovered.cast_signed();
+    let fell = memory.level() > Level::Ok && busy < entry.thresholds.recovered.cast_signed();
     // Where the kernel side knows the level, its record is on its way, or found no room in the ring.
     let known = if rose {
         level as u16 <= entry.level
@@ -337,14 +344,18 @@ fn quiet_crossing(
         AlertKind::Recovered
     };
     shared.table.set_level(slot, memory.level());
-    let usage = usage(entry.used, entry.time_wait, entry.capacity);
     Some(EventKind::Alert(Alert {
         kind,
         tuple: shared.directory.tuple(&entry.key, 0),
-        usage,
-        forecast: memory.forecast(&usage),
+        usage: *usage,
+        forecast: memory.forecast(usage),
         process: None,
     }))
+}
+
+/// Ports in the way of a new connection, as thresholds are compared with.
+fn busy(usage: &Usage) -> i32 {
+    i32::try_from(usage.busy()).unwrap_or(i32::MAX)
 }
 
 /// The entries that hold a tuple, without those of the trial.

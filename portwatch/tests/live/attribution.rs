@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::support::{
     forked::Forked,
     netns::Netns,
-    process::{finish_while, portwatch},
+    process::{finish_once, portwatch},
     server,
     socket::{self, Attempt, Family},
     traffic,
@@ -67,8 +67,10 @@ fn time_wait_belongs_to_who_opened_the_connection() {
     let mut own = Vec::new();
     let mut last = Instant::now();
     let (selector, peer) = (netns.selector(), peer().to_string());
-    let arguments = ["explain", "--json", "--for", "2s", "-N", &selector, &peer];
-    let finished = finish_while(&mut portwatch(&arguments), |_| {
+    let arguments = [
+        "explain", "-v", "--json", "--for", "2s", "-N", &selector, &peer,
+    ];
+    let finished = finish_once(&mut portwatch(&arguments), "watching for", |_| {
         if last.elapsed() > PACE && gone.len() < 100 {
             last = Instant::now();
             gone.push(connect_and_end(&netns, c"pw-gone"));

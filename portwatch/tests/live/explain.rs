@@ -11,7 +11,7 @@ use socket2::Socket;
 
 use crate::support::{
     netns::Netns,
-    process::{finish_while, portwatch, succeed},
+    process::{finish_once, portwatch, succeed},
     server,
     socket::{self, Family},
     traffic,
@@ -33,8 +33,10 @@ impl Explained {
     /// Of the tuple that leads to the server of this namespace, `meanwhile` going on.
     fn of(netns: &Netns, meanwhile: impl FnMut(u32)) -> Self {
         let (selector, peer) = (netns.selector(), peer().to_string());
-        let arguments = ["explain", "--json", "--for", "1s", "-N", &selector, &peer];
-        let finished = finish_while(&mut portwatch(&arguments), meanwhile);
+        let arguments = [
+            "explain", "-v", "--json", "--for", "1s", "-N", &selector, &peer,
+        ];
+        let finished = finish_once(&mut portwatch(&arguments), "watching for", meanwhile);
         assert_eq!(finished.code(), 0, "{}", finished.stderr);
         Self(serde_json::from_str(&finished.stdout).expect("JSON"))
     }

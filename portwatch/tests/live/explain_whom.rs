@@ -7,7 +7,7 @@ use socket2::Socket;
 
 use crate::support::{
     netns::Netns,
-    process::{finish, finish_while, portwatch, refuses, succeed},
+    process::{finish, finish_once, portwatch, refuses, succeed},
     server,
     socket::{self, Family},
 };
@@ -27,7 +27,7 @@ fn open(netns: &Netns, peer: SocketAddr, count: usize) -> Vec<Socket> {
 
 fn report(netns: &Netns, whom: &[&str]) -> Value {
     let selector = netns.selector();
-    let arguments = ["explain", "--json", "--for", "500ms", "-N", &selector];
+    let arguments = ["explain", "-v", "--json", "--for", "500ms", "-N", &selector];
     let told = succeed(&mut portwatch(&[&arguments, whom].concat()));
     serde_json::from_str(&told).expect("JSON")
 }
@@ -73,8 +73,8 @@ fn what_fails_comes_first() {
     let mut exhausted = netns.run(|| socket::exhaust(Family::V4, peer(1, 8080)));
     open.append(&mut exhausted);
     let selector = netns.selector();
-    let arguments = ["explain", "--json", "--for", "1s", "-N", &selector];
-    let finished = finish_while(&mut portwatch(&arguments), |_| {
+    let arguments = ["explain", "-v", "--json", "--for", "1s", "-N", &selector];
+    let finished = finish_once(&mut portwatch(&arguments), "watching for", |_| {
         let refused = netns.run(|| Family::V4.connect(peer(1, 8080)));
         assert!(refused.is_err(), "there was a port left");
     });

@@ -1,7 +1,7 @@
 //! The forecast on the running kernel: a fill is told before it fails, a churn that fits is not.
 
 use std::{
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
     time::{Duration, Instant},
 };
 
@@ -35,6 +35,15 @@ fn paced(interval: Duration, time: Duration, mut step: impl FnMut() -> bool) {
 
 fn of_kind<'a>(events: &'a [Event], kind: &str) -> Vec<&'a Event> {
     events.iter().filter(|event| event.is(kind)).collect()
+}
+
+/// One connection that ends at once, in TIME_WAIT here.
+fn churn(listener: &TcpListener) -> bool {
+    let client = Family::V4.connect(peer()).expect("connect");
+    let (server, _) = listener.accept().expect("accept");
+    socket::close(client);
+    drop(server);
+    true
 }
 
 #[test]
@@ -77,19 +86,14 @@ fn a_steady_fill_is_told_before_it_fails() {
 #[test]
 fn a_churn_that_fits_is_not_told() {
     let netns = Netns::named(RANGE);
+    netns.sysctl("ipv4/tcp_tw_reuse", 0);
     let listener = server::listen(&netns, PORT);
     let watcher = Watcher::start(&[&netns], &["--eta-warning", "60s"]);
     netns.run(|| {
         // Three a second hold 180 ports at most. While it grows, a straight line says full in
         // less than a minute from the sixth second on.
         let (interval, time) = (Duration::from_millis(333), Duration::from_secs(40));
-        paced(interval, time, || {
-            let client = Family::V4.connect(peer()).expect("connect");
-            let (server, _) = listener.accept().expect("accept");
-            socket::close(client);
-            drop(server);
-            true
-        });
+        paced(interval, time, || churn(&listener));
     });
     let warning = watcher.first("warning");
     assert_eq!(warning.small("used"), CAPACITY / 2);
@@ -97,4 +101,31 @@ fn a_churn_that_fits_is_not_told() {
     assert!(warning.is_null("seconds_to_exhaustion"), "{warning:?}");
     let events = watcher.stop();
     assert!(of_kind(&events, "eta_warning").is_empty(), "{events:#?}");
+}
+
+/// On loopback connect takes TIME_WAIT back after a second or two: nearly full is as good as empty.
+#[test]
+fn a_churn_that_is_reused_is_not_told() {
+    let netns = Netns::named(30_000..=30_099);
+    netns.sysctl("ipv4/tcp_tw_reuse", 2);
+    let listener = server::listen(&netns, PORT);
+    let limits = ["--warning", "40%", "--eta-warning", "60s"];
+    let watcher = Watcher::start(&[&netns], &[&limits[..], &["--counts"]].concat());
+    netns.run(|| {
+        // Eight a second: some thirty at most are too young to be taken.
+        let (interval, time) = (Duration::from_millis(125), Duration::from_secs(25));
+        paced(interval, time, || churn(&listener));
+    });
+    let tick = watcher.tick();
+    let sample = tick.of(&netns).next().expect("the tuple");
+    // Connect tries every other port first, and of those it never runs out.
+    assert!(sample.small("used") > 40, "{sample:?}");
+    assert!(
+        sample.small("reclaimable") * 2 > sample.small("used"),
+        "{sample:?}"
+    );
+    let events = watcher.stop();
+    for kind in ["warning", "critical", "eta_warning", "exhausted"] {
+        assert!(of_kind(&events, kind).is_empty(), "{events:#?}");
+    }
 }

@@ -81,6 +81,8 @@ fn count_here(id: NetnsId) -> Result<(Namespace, Vec<TupleSample>)> {
         reserved: settings.reserved,
         blocked: None,
         tw_reuse: settings.tw_reuse,
+        tw_reuse_delay: None,
+        timestamps: None,
         unreachable: None,
     };
     // Listeners of either family first: whether a connection counts depends on them.

@@ -106,7 +106,7 @@ fn facts(evidence: &Evidence, watched: &Watched, openers: &[Opener], asked: bool
         // Why else should anybody ask?
         failed_elsewhere: asked.then_some(1),
         tw_reuse: namespace.tw_reuse,
-        timestamps: None,
+        timestamps: namespace.timestamps,
         loopback: tuple.peer_ip.is_loopback() || tuple.local_ip.is_some_and(|ip| ip.is_loopback()),
         listeners: Some(look.listeners.iter().copied().filter(outside).collect()),
         enter: enter.clone(),

@@ -9,6 +9,7 @@ type Fault = (&'static str, &'static str, Problem);
 
 const DEATH_ROW: &str = "ipv4.tcp_death_row";
 const TW_REUSE: &str = "ipv4.sysctl_tcp_tw_reuse";
+const TIMESTAMPS: &str = "ipv4.sysctl_tcp_timestamps";
 
 /// Resolves them.
 pub(super) fn resolve(btf: &Btf, offsets: &mut Offsets) -> Result<(), Fault> {
@@ -16,8 +17,9 @@ pub(super) fn resolve(btf: &Btf, offsets: &mut Offsets) -> Result<(), Fault> {
     offsets.inet_bind_hashbucket_size = btf
         .struct_size("inet_bind_hashbucket")
         .map_err(|error| ("inet_bind_hashbucket", "(size)", error.into()))?;
-    offsets.net_sysctl_tcp_tw_reuse =
-        tw_reuse(btf).map_err(|problem| ("net", TW_REUSE, problem))?;
+    let setting = |name| small(btf, name).map_err(|problem| ("net", name, problem));
+    offsets.net_sysctl_tcp_tw_reuse = setting(TW_REUSE)?;
+    offsets.net_sysctl_tcp_timestamps = setting(TIMESTAMPS)?;
     let word = |structure, member| {
         optional(btf, structure, member)
             .and_then(|found| match found {
@@ -49,9 +51,9 @@ fn hashinfo(btf: &Btf, offsets: &mut Offsets) -> Result<(), Problem> {
     Ok(())
 }
 
-/// `int`, later `u8`: its values 0 to 2 stand in the first byte of either.
-fn tw_reuse(btf: &Btf) -> Result<u32, Problem> {
-    let found = btf.member("net", TW_REUSE)?;
+/// A setting that was `int`, later `u8`: its values 0 to 2 stand in the first byte of either.
+fn small(btf: &Btf, name: &str) -> Result<u32, Problem> {
+    let found = btf.member("net", name)?;
     whole(&found, if found.size == 4 { 4 } else { 1 })?;
     Ok(found.byte_offset)
 }
@@ -80,7 +82,7 @@ fn optional(btf: &Btf, structure: &str, member: &str) -> Result<Option<Member>, 
 mod tests {
     use portwatch_common::{NO_MEMBER, Offsets};
 
-    use super::{hashinfo, local_port_range, tw_reuse};
+    use super::{TW_REUSE, hashinfo, local_port_range, small};
     use crate::kernel::btf::{Btf, fixture::Fixture};
 
     /// `struct net` with `tcp_death_row` in it, or behind a pointer.
@@ -117,7 +119,7 @@ mod tests {
     #[test]
     fn settings_of_either_size() {
         let btf = net(false);
-        assert_eq!(tw_reuse(&btf).unwrap(), 32 + 4);
+        assert_eq!(small(&btf, TW_REUSE).unwrap(), 32 + 4);
         let mut offsets = Offsets::default();
         local_port_range(&btf, &mut offsets).unwrap();
         assert_eq!(offsets.inet_sock_local_port_range, 4);

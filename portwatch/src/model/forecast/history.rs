@@ -107,6 +107,19 @@ impl History {
         self.thin(look.at);
     }
 
+    /// Connections that have been in TIME_WAIT for at least `after`, by the latest look: all but as
+    /// many as were closed since. Where the history is younger, more may be told than there are.
+    #[must_use]
+    pub fn waiting(&self, after: Duration) -> u32 {
+        let millis = i64::try_from(after.as_millis()).unwrap_or(i64::MAX);
+        let Some(now) = self.latest() else { return 0 };
+        let closed = self
+            .before(now, millis)
+            .map_or(0, |then| now.opened_since(then) - now.live_since(then));
+        let closed = u32::try_from(closed).unwrap_or(0);
+        now.time_wait.saturating_sub(closed)
+    }
+
     /// The latest look.
     pub(super) fn latest(&self) -> Option<&Look> {
         self.looks.back()
@@ -195,5 +208,39 @@ impl History {
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.looks.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::History;
+    use crate::model::testing::usage;
+
+    /// Connections that end at once, eight a second, of which connect takes half of the range back.
+    #[test]
+    fn what_was_closed_of_late_is_not_waiting_yet() {
+        let mut history = History::new();
+        for second in 0..30 {
+            let opened = second * 8;
+            let mut usage = usage(opened.min(50) as u32, 100);
+            usage.time_wait = usage.used;
+            history.push(Duration::from_secs(second), &usage, opened);
+        }
+        assert_eq!(history.waiting(Duration::from_secs(2)), 50 - 16);
+        assert_eq!(history.waiting(Duration::from_secs(20)), 0);
+        assert_eq!(History::new().waiting(Duration::from_secs(1)), 0);
+    }
+
+    #[test]
+    fn connections_that_stay_do_not_wait() {
+        let mut history = History::new();
+        for second in 0..10 {
+            let mut usage = usage(40 + second as u32, 100);
+            usage.time_wait = 40;
+            history.push(Duration::from_secs(second), &usage, second);
+        }
+        assert_eq!(history.waiting(Duration::from_secs(2)), 40);
     }
 }

@@ -1,8 +1,9 @@
 //! Running programs to their end, within a bound.
 
 use std::{
-    io::Read,
+    io::{BufRead, BufReader, Read},
     process::{Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex},
     thread,
     time::Duration,
 };
@@ -28,15 +29,15 @@ impl Finished {
     }
 }
 
-/// The program under test; `watch` with the hook set that the environment asks for, unless the
-/// arguments choose one.
+/// The program under test; where it attaches hooks with the set that the environment asks for,
+/// unless the arguments choose one.
 pub fn portwatch(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_portwatch"));
     command
         .args(arguments)
         .env("NO_COLOR", "1")
         .env_remove("RUST_LOG");
-    if arguments.first() == Some(&"watch")
+    if matches!(arguments.first(), Some(&("watch" | "explain")))
         && !arguments.contains(&"--hooks")
         && let Some(hooks) = environment::hooks()
     {
@@ -63,7 +64,12 @@ pub fn finish(command: &mut Command) -> Finished {
 }
 
 /// As [`finish`], and calls `look` with the process's identifier every now and then.
-pub fn finish_while(command: &mut Command, mut look: impl FnMut(u32)) -> Finished {
+pub fn finish_while(command: &mut Command, look: impl FnMut(u32)) -> Finished {
+    finish_once(command, "", look)
+}
+
+/// As [`finish_while`], beginning when this stands on stderr.
+pub fn finish_once(command: &mut Command, word: &str, mut look: impl FnMut(u32)) -> Finished {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -73,7 +79,9 @@ pub fn finish_while(command: &mut Command, mut look: impl FnMut(u32)) -> Finishe
     let mut out = child.stdout.take().expect("piped");
     let mut err = child.stderr.take().expect("piped");
     let out = thread::spawn(move || read(&mut out));
-    let err = thread::spawn(move || read(&mut err));
+    let told = Arc::new(Mutex::new(String::new()));
+    let teller = Arc::clone(&told);
+    let err = thread::spawn(move || tell(&mut err, &teller));
     let deadline = std::time::Instant::now() + BOUND;
     let status = loop {
         if let Some(status) = child.try_wait().expect("wait for a child") {
@@ -84,13 +92,28 @@ pub fn finish_while(command: &mut Command, mut look: impl FnMut(u32)) -> Finishe
             child.wait().expect("wait for a child");
             panic!("{command:?} still ran after {BOUND:?}");
         }
-        look(child.id());
+        if told.lock().expect("not poisoned").contains(word) {
+            look(child.id());
+        }
         thread::sleep(Duration::from_millis(5));
     };
     Finished {
         status,
         stdout: out.join().expect("reader"),
-        stderr: err.join().expect("reader"),
+        stderr: {
+            err.join().expect("reader");
+            std::mem::take(&mut *told.lock().expect("not poisoned"))
+        },
+    }
+}
+
+/// Reads a stream to its end, line by line.
+fn tell(stream: &mut impl Read, told: &Mutex<String>) {
+    let lines = BufReader::new(stream).lines();
+    for line in lines.map_while(Result::ok) {
+        let mut told = told.lock().expect("not poisoned");
+        told.push_str(&line);
+        told.push('\n');
     }
 }
 
