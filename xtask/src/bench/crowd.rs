@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, bail};
 use super::{
     bpf,
     capacity::among_many,
+    incident::explain,
     sockets,
     table::{Row, Table, median},
     tracer::Tracer,
@@ -81,6 +82,7 @@ pub fn checks(
     let scale = format!("{held} connections, {} sockets", 2 * held);
     one_shot(portwatch, &namespace, &scale, rounds, interrupt, table)?;
     among_many(portwatch, &namespace, &scale, rounds, interrupt, table)?;
+    explain(portwatch, &namespace, &scale, rounds, interrupt, table)?;
     let (mut startups, mut found) = (Vec::new(), 0);
     for _ in 0..rounds {
         interrupt.check()?;

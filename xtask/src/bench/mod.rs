@@ -8,6 +8,7 @@ mod bpf;
 mod capacity;
 mod connection;
 mod crowd;
+mod incident;
 mod latency;
 pub mod sockets;
 mod table;
