@@ -15,7 +15,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 
 use crate::{
-    kernel::host::kernel_release,
+    kernel::{host::kernel_release, openers::Processes},
     model::{Ages, BindHolder, Facts, Opener, Report, Stranger, Usage, explain},
     tracer::Answer,
 };
@@ -36,7 +36,11 @@ pub(super) fn conclude(evidence: Evidence, watched: &Watched, asked: bool) -> Re
     for connection in &evidence.connections {
         ages.add(connection.age);
     }
-    let openers = openers(&evidence.connections, &watched.observer);
+    let openers = openers(
+        &evidence.connections,
+        &watched.observer,
+        &mut Processes::default(),
+    );
     let facts = facts(&evidence, watched, &openers, asked);
     let explanation = explain(&facts);
     let Evidence {

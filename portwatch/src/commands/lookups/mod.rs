@@ -14,6 +14,7 @@ use tokio::{sync::mpsc, task::spawn_blocking};
 
 use super::investigate::{Target, Watched, investigate, openers};
 use crate::{
+    kernel::openers::Processes,
     model::{Chronicle, Item, Openers, Tuple},
     tracer::Observer,
 };
@@ -62,8 +63,11 @@ impl Lookups {
             if let Err(error) = before.complete(&mut tuples) {
                 log::warn!("who opened earlier connections can't be told: {error:#}");
             }
-            let named = tuples.into_iter();
-            let named = named.map(|(tuple, list)| (tuple, openers(&list, &observer)));
+            let mut processes = Processes::default();
+            let named = tuples.into_iter().map(|(tuple, connections)| {
+                let openers = openers(&connections, &observer, &mut processes);
+                (tuple, openers)
+            });
             Ok(Item::Openers(Openers {
                 time: Timestamp::now(),
                 tuples: named.collect(),
