@@ -10,9 +10,10 @@ pub struct Tracked {
     /// Generation (`Control::generation`) in which the socket entered the set, or of the last walk
     /// that saw it in the kernel's own list.
     pub generation: u32,
-    /// `tcp_sock.write_seq` when the attempt began: still the same at the end means that no SYN
-    /// was ever built, so that the port search is what failed.
-    pub write_seq: u32,
+    /// While [`Phase::Connecting`], `tcp_sock.write_seq` when the attempt began: still the same at
+    /// the end means that no SYN was ever built, so that the port search is what failed. From then
+    /// on `Control::second` when the connection had its port, see [`Tracked::opened`].
+    pub stamp: u32,
     /// When the port search began: the low half of `CLOCK_MONOTONIC` in nanoseconds, 0 where no
     /// hook told.
     pub search_began: u32,
@@ -26,8 +27,6 @@ pub struct Tracked {
     /// Process (`tgid`) that called connect(2); 0 where nobody saw who did. The mini-socket of a
     /// connection takes it over.
     pub opener: u32,
-    /// `Control::second` when the attempt began; 0 where nobody saw it begin.
-    pub opened: u32,
 }
 
 impl Tracked {
@@ -38,25 +37,35 @@ impl Tracked {
         Self {
             tuple: 0,
             generation: 0,
-            write_seq: 0,
+            stamp: 0,
             search_began: 0,
             local_port,
             phase: phase as u8,
             class: Class::Autobound as u8,
             opener: 0,
-            opened: 0,
         }
     }
 }
 
 impl Tracked {
+    /// `Control::second` when the connection had its port; 0 where nobody saw that.
+    #[inline(always)]
+    #[must_use]
+    pub const fn opened(&self) -> u32 {
+        if self.phase == Phase::Live as u8 || self.phase == Phase::TimeWait as u8 {
+            self.stamp
+        } else {
+            0
+        }
+    }
+
     /// Whether the other is the same attempt to connect, seen twice.
     #[inline(always)]
     #[must_use]
     pub const fn same_attempt(&self, other: &Self) -> bool {
         self.phase == Phase::Connecting as u8
             && self.phase == other.phase
-            && self.write_seq == other.write_seq
+            && self.stamp == other.stamp
             && self.local_port == other.local_port
             && self.class == other.class
     }

@@ -39,12 +39,8 @@ pub fn enter(socket: u64, located: &Located, tracked: Tracked) -> Option<Tuple> 
 #[inline(always)]
 pub fn insert(socket: u64, slot: u32, mut tracked: Tracked) -> Option<Tuple> {
     let entry = TUPLES.get_ptr_mut(slot)?;
-    let control = CONTROL.get(0)?;
     tracked.tuple = slot;
-    tracked.generation = control.generation;
-    if tracked.phase == Phase::Connecting as u8 {
-        tracked.opened = control.second;
-    }
+    tracked.generation = CONTROL.get(0)?.generation;
     if !put(socket, entry, &tracked) {
         return None;
     }
@@ -110,6 +106,7 @@ pub fn transfer(socket: u64, mini: u64) {
     if tracked.class == Class::Autobound as u8 && tracked.phase != Phase::Failed as u8 {
         let time_wait = Tracked {
             phase: Phase::TimeWait as u8,
+            stamp: tracked.opened(),
             ..tracked
         };
         let mut stands = put(mini, entry, &time_wait);

@@ -11,7 +11,7 @@ use crate::{
     current,
     kernel::{IPPROTO_TCP, now, state},
     located::Located,
-    maps::{FAILED, SOCKETS, count},
+    maps::{CONTROL, FAILED, SOCKETS, count},
     opener, search,
     settings::offset,
     socket::Socket,
@@ -53,13 +53,12 @@ pub fn begin(socket: u64, attempt: &Attempt, search_began: u32) {
     let tracked = Tracked {
         tuple: 0,
         generation: 0,
-        write_seq: attempt.write_seq,
+        stamp: attempt.write_seq,
         search_began,
         local_port: attempt.source_port,
         phase: Phase::Connecting as u8,
         class: attempt.class as u8,
         opener: opener::note(),
-        opened: 0,
     };
     let mut entered = enter(socket, &attempt.located, tracked);
     if entered.is_none() {
@@ -121,13 +120,28 @@ pub fn search_succeeded(sk: impl Socket) {
         unsafe {
             if (*tracked).phase == Phase::Connecting as u8 {
                 search::measured(tracked);
-                (*tracked).local_port = port;
-                (*tracked).phase = Phase::Live as u8;
+                goes_live(tracked, port);
             }
         }
         return;
     }
     heal(sk, port);
+}
+
+/// A socket that was connecting has its port.
+///
+/// # Safety
+///
+/// `tracked` points to the socket's value in the set, and the socket is locked.
+#[inline(always)]
+pub unsafe fn goes_live(tracked: *mut Tracked, port: u16) {
+    let second = CONTROL.get(0).map_or(0, |control| control.second);
+    // SAFETY: by contract.
+    unsafe {
+        (*tracked).local_port = port;
+        (*tracked).stamp = second;
+        (*tracked).phase = Phase::Live as u8;
+    }
 }
 
 /// Takes in a connection whose begin was missed.

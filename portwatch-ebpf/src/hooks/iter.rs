@@ -6,6 +6,7 @@ use portwatch_common::{Phase, Tracked, TupleKey};
 
 use crate::{
     accounting::{enter, leave},
+    attempt,
     hooks::timer::is_ending,
     kernel::{read, state, time_wait_armed},
     located::Located,
@@ -151,8 +152,8 @@ fn still_is(tracked: &mut Tracked, connection: Option<&Connection>) -> bool {
     // map become another socket's.
     let locked = matches!(connection.phase, Phase::Live);
     if locked && tracked.phase == Phase::Connecting as u8 {
-        tracked.local_port = connection.local_port;
-        tracked.phase = Phase::Live as u8;
+        // SAFETY: in the set, and locked.
+        unsafe { attempt::goes_live(tracked, connection.local_port) };
     }
     tracked.local_port == connection.local_port
 }

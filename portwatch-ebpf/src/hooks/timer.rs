@@ -109,18 +109,42 @@ pub fn closed(tracked: &Tracked) {
     let Some(timers) = TIMERS.get_ptr_mut(0) else {
         return;
     };
+    if config!(time_wait_at_close: u32) == 0 {
+        // SAFETY: this CPU's own element.
+        let [address, port] = unsafe { armed_last(timers) };
+        if port == u64::from(tracked.local_port) {
+            inherit(address, tracked);
+        }
+        return;
+    }
     for place in 0..ARMED {
         // SAFETY: this CPU's own element.
         let armed = unsafe { &mut *(&raw mut (*timers).armed).cast::<[u64; 2]>().add(place) };
         if armed[1] == u64::from(tracked.local_port) && armed[0] != 0 {
             let address = core::mem::take(&mut armed[0]);
-            if config!(time_wait_at_close: u32) == 0 {
-                inherit(address, tracked);
-                continue;
-            }
             let port = tracked.local_port.into();
-            become_time_wait(address, tracked.tuple, port, tracked.opener, tracked.opened);
+            become_time_wait(
+                address,
+                tracked.tuple,
+                port,
+                tracked.opener,
+                tracked.opened(),
+            );
         }
+    }
+}
+
+/// The mini-socket whose timer was armed last, and its local port.
+///
+/// # Safety
+///
+/// `timers` points to this CPU's own element.
+#[inline(always)]
+unsafe fn armed_last(timers: *mut Timers) -> [u64; 2] {
+    // SAFETY: by contract; the place is inside the array.
+    unsafe {
+        let place = ((*timers).next as usize).wrapping_sub(1) & (ARMED - 1);
+        *(&raw const (*timers).armed).cast::<[u64; 2]>().add(place)
     }
 }
 
@@ -133,7 +157,7 @@ fn inherit(address: u64, tracked: &Tracked) {
         unsafe {
             if (*mini).tuple == tracked.tuple && (*mini).local_port == tracked.local_port {
                 (*mini).opener = tracked.opener;
-                (*mini).opened = tracked.opened;
+                (*mini).stamp = tracked.opened();
             }
         }
     }
@@ -143,17 +167,11 @@ fn inherit(address: u64, tracked: &Tracked) {
 /// with this local port. To the verifier as `emit_tuple`.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn become_time_wait(
-    address: u64,
-    slot: u32,
-    port: u32,
-    opener: u32,
-    opened: u32,
-) -> i32 {
+extern "C" fn become_time_wait(address: u64, slot: u32, port: u32, opener: u32, stamp: u32) -> i32 {
     let tracked = Tracked {
         tuple: slot,
         opener,
-        opened,
+        stamp,
         ..Tracked::new(port as u16, Phase::TimeWait)
     };
     if is(address, &tracked)

@@ -87,8 +87,9 @@ fn connected(sk: *const c_void) {
     if let Some(tracked) = SOCKETS.get_ptr_mut(&sk.address()) {
         // SAFETY: the entry stays while the socket's lock is held, which this transition needs.
         unsafe {
-            (*tracked).local_port = port;
-            (*tracked).phase = Phase::Live as u8;
+            if (*tracked).phase == Phase::Connecting as u8 {
+                attempt::goes_live(tracked, port);
+            }
         }
         return;
     }
@@ -114,7 +115,7 @@ fn connect_ended(sk: *const c_void, first: bool) {
     }
     let Some(sk) = Typed::new(sk) else { return };
     if sk.member(offset!(inet_sock_inet_sport)) == Some(tracked.local_port)
-        && sk.member(offset!(tcp_sock_write_seq)) == Some(tracked.write_seq)
+        && sk.member(offset!(tcp_sock_write_seq)) == Some(tracked.stamp)
     {
         attempt::tell(tuple, tracked.class, tracked.local_port);
     }

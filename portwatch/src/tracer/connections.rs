@@ -105,11 +105,11 @@ impl Observer {
 
 fn connection(tracked: &Tracked, now: u32) -> Connection {
     let connecting = tracked.phase == Phase::Connecting as u8;
-    let age = now.saturating_sub(tracked.opened);
+    let opened = tracked.opened();
     Connection {
         port: if connecting { 0 } else { tracked.local_port },
         time_wait: tracked.phase == Phase::TimeWait as u8,
         opener: (tracked.opener != 0).then_some(tracked.opener),
-        age: (tracked.opened != 0).then(|| Duration::from_secs(age.into())),
+        age: (opened != 0).then(|| Duration::from_secs(now.saturating_sub(opened).into())),
     }
 }
