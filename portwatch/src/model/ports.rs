@@ -18,9 +18,25 @@ impl Default for PortSet {
 }
 
 impl From<Vec<PortRange>> for PortSet {
+    /// One pass over the ranges and one over the ports, whatever the ranges: they may be a file's.
     fn from(ranges: Vec<PortRange>) -> Self {
-        let ports = ranges.into_iter().flat_map(|range| range.low..=range.high);
-        ports.collect()
+        let mut edges = vec![0_i64; 65_537];
+        for range in ranges.iter().filter(|range| !range.is_empty()) {
+            for (port, step) in [
+                (usize::from(range.low), 1),
+                (usize::from(range.high) + 1, -1),
+            ] {
+                if let Some(edge) = edges.get_mut(port) {
+                    *edge += step;
+                }
+            }
+        }
+        let mut depth = 0;
+        let inside = (0..=u16::MAX).zip(edges).filter(|(_, edge)| {
+            depth += edge;
+            depth > 0
+        });
+        inside.map(|(port, _)| port).collect()
     }
 }
 
@@ -198,6 +214,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn is_made_of_ranges_as_of_their_ports(
+            ends in prop::collection::vec(any::<(u16, u16)>(), 0..6),
+        ) {
+            let ranges = ends.iter().map(|&(low, high)| PortRange { low, high });
+            let ports: PortSet = ends.iter().flat_map(|&(low, high)| low..=high).collect();
+            prop_assert_eq!(PortSet::from(ranges.collect::<Vec<_>>()), ports);
+        }
+
         #[test]
         fn agrees_with_a_set_of_numbers(a: BTreeSet<u16>, b: BTreeSet<u16>) {
             let set = |ports: &BTreeSet<u16>| ports.iter().copied().collect::<PortSet>();
