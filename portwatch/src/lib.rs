@@ -2,6 +2,7 @@
 //!
 //! Data flows one way: kernel hooks count into BPF maps, [`tracer`] reads them as typed events and
 //! samples, [`model`] (pure, no input or output) judges them, [`output`] writes them down.
+//! [`recording`] keeps them in files, from which they come again as from a tracer.
 //! [`kernel`] reads the machine: type information, namespaces, sockets, processes. [`cli`] and
 //! [`commands`] are the program that stands on them.
 
@@ -11,4 +12,5 @@ pub mod exit;
 pub mod kernel;
 pub mod model;
 pub mod output;
+pub mod recording;
 pub mod tracer;

@@ -1,11 +1,13 @@
 use std::{fmt, str::FromStr};
 
 use portwatch_common::{Level, Thresholds};
+use serde::{Deserialize, Serialize};
 
 use super::Usage;
 
 /// A share of a tuple's capacity, in thousandths: 1 to 1000.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
 pub struct Ratio(u32);
 
 /// From how full on a tuple is worth an alert. The warning is never above the critical ratio.
@@ -27,6 +29,24 @@ impl Ratio {
     #[must_use]
     pub fn permille(self) -> u32 {
         self.0
+    }
+}
+
+impl From<Ratio> for u32 {
+    fn from(ratio: Ratio) -> Self {
+        ratio.0
+    }
+}
+
+impl TryFrom<u32> for Ratio {
+    type Error = String;
+
+    /// From thousandths.
+    fn try_from(permille: u32) -> Result<Self, String> {
+        if (1..=1000).contains(&permille) {
+            return Ok(Self(permille));
+        }
+        Err(format!("{permille} thousandths are no threshold"))
     }
 }
 

@@ -1,0 +1,108 @@
+use std::{
+    borrow::Cow,
+    io::{self, Write},
+};
+
+use super::{
+    changes::Index,
+    format::{Content, Header, MAGIC, Moment, SCHEMA},
+    frame,
+};
+use crate::model::{BindSample, Interval, Item};
+
+/// Writes a recording. Each item is with the output as soon as it is written: a crash loses nothing
+/// that this was told.
+#[derive(Debug)]
+pub struct Writer<W> {
+    out: W,
+    index: Index,
+    binds: Vec<BindSample>,
+    written: u64,
+}
+
+impl<W: Write> Writer<W> {
+    /// Begins a recording.
+    ///
+    /// # Errors
+    /// What `out` returns.
+    pub fn new(out: W, header: &Header) -> io::Result<Self> {
+        let mut writer = Self {
+            out,
+            index: Index::default(),
+            binds: Vec::new(),
+            written: 0,
+        };
+        let mut beginning = MAGIC.to_vec();
+        beginning.extend(SCHEMA.to_le_bytes());
+        let header = frame::pack(header).ok_or(io::ErrorKind::InvalidInput)?;
+        beginning.extend(header);
+        writer.put(&beginning)?;
+        Ok(writer)
+    }
+
+    /// Writes an item down. False for one that is too large and was left out: a list of about a
+    /// million tuples, other than an interval's, or a longer one.
+    ///
+    /// # Errors
+    /// What the output returns. The recording then ends there, perhaps in the middle of the item,
+    /// and nothing more may be written.
+    pub fn write(&mut self, item: &Item) -> io::Result<bool> {
+        let content = match item {
+            Item::Event(event) => Content::Event(Cow::Borrowed(event)),
+            Item::Openers(openers) => Content::Openers(Cow::Borrowed(openers)),
+            Item::Report(report) => Content::Report(Cow::Borrowed(report)),
+            Item::Interval(interval) => return self.interval(interval),
+        };
+        self.content(&content)
+    }
+
+    /// Marks the end; what is written after it is not read. Without it a recording is taken for one
+    /// that was cut.
+    ///
+    /// # Errors
+    /// What the output returns.
+    pub fn finish(&mut self) -> io::Result<()> {
+        self.content(&Content::End).map(drop)
+    }
+
+    /// Bytes so far.
+    #[must_use]
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    fn interval(&mut self, interval: &Interval) -> io::Result<bool> {
+        let mut parts = self.index.changes(&interval.samples);
+        let changes = parts.pop().unwrap_or_default();
+        for part in parts {
+            if !self.content(&Content::Part(part))? {
+                return Ok(false);
+            }
+        }
+        let other = interval.binds != self.binds;
+        if other {
+            self.binds.clone_from(&interval.binds);
+        }
+        self.content(&Content::Interval(Moment {
+            time: interval.time,
+            changes,
+            binds: other.then_some(Cow::Borrowed(&interval.binds)),
+            tracer: Cow::Borrowed(&interval.tracer),
+        }))
+    }
+
+    fn content(&mut self, content: &Content<'_>) -> io::Result<bool> {
+        let Some(frame) = frame::pack(content) else {
+            return Ok(false);
+        };
+        self.put(&frame)?;
+        Ok(true)
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.out.write_all(bytes)?;
+        self.out.flush()?;
+        self.written += bytes.len() as u64;
+        Ok(())
+    }
+}
