@@ -30,6 +30,20 @@ pub(super) enum End {
 /// # Errors
 /// The future's: when signals can't be caught.
 pub(super) fn end(duration: Option<Duration>) -> impl Future<Output = io::Result<End>> {
+    let asked = asked(duration);
+    async move {
+        tokio::select! {
+            asked = asked => asked,
+            () = closed() => Ok(End::Closed),
+        }
+    }
+}
+
+/// As [`end`], for what does not write to stdout.
+///
+/// # Errors
+/// As for [`end`].
+pub(super) fn asked(duration: Option<Duration>) -> impl Future<Output = io::Result<End>> {
     let interrupt = signal(SignalKind::interrupt());
     let terminate = signal(SignalKind::terminate());
     async move {
@@ -38,7 +52,6 @@ pub(super) fn end(duration: Option<Duration>) -> impl Future<Output = io::Result
             _ = interrupt.recv() => Ok(End::Asked),
             _ = terminate.recv() => Ok(End::Asked),
             () = over(duration) => Ok(End::Asked),
-            () = closed() => Ok(End::Closed),
         }
     }
 }

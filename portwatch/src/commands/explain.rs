@@ -10,8 +10,8 @@ use super::{
     ask::{netns, question, refused, to_stdout, usage},
     end::end,
     investigate::{Target, Watched, conclude, gather, look_for_processes},
+    printer::color,
     tracing::{item, options},
-    watch::color,
 };
 use crate::{
     cli::{AskArgs, Color, ExplainArgs, Whom},

@@ -9,6 +9,8 @@ pub mod explain;
 pub mod free;
 mod investigate;
 mod lookups;
+mod printer;
 mod select;
+mod session;
 mod tracing;
 pub mod watch;

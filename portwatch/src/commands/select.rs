@@ -21,6 +21,28 @@ pub(super) fn filter(args: &TupleArgs) -> Result<Filter> {
     })
 }
 
+/// The filter for a recording: its namespaces are of another machine, or of another time, and known by
+/// name and number only.
+///
+/// # Errors
+/// When a namespace is given by path.
+pub(super) fn recorded(args: &TupleArgs) -> Result<Filter> {
+    let netns = args.netns.iter().map(|selector| match selector {
+        Selector::Name(name) => Ok(NetnsFilter::Name(name.clone())),
+        Selector::Inum(inum) => Ok(NetnsFilter::Inum(*inum)),
+        Selector::Path(path) => Err(Refusal::Usage(format!(
+            "a recording knows network namespaces by name or inode number, not by path: {}",
+            path.display()
+        ))),
+    });
+    Ok(Filter {
+        netns: netns.collect::<Result<_, _>>()?,
+        peers: args.peer.clone(),
+        ports: args.port.clone(),
+        ..Filter::default()
+    })
+}
+
 fn namespaces(selectors: &[Selector]) -> Result<Vec<NetnsFilter>> {
     if selectors.is_empty() {
         return Ok(Vec::new());

@@ -1,28 +1,21 @@
 //! `portwatch watch`: the live stream of events.
 
-use std::{
-    io::{self, IsTerminal, Write},
-    pin::pin,
-};
+use std::pin::pin;
 
 use anyhow::{Context, Result};
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 
 use super::{
     end::{End, end, is_writable, writable},
+    printer::{Form, Printer},
     select,
     tracing::options,
 };
 use crate::{
-    cli::{Color, WatchArgs},
+    cli::WatchArgs,
     exit::Exit,
-    model::{Event, EventKind, Filter, Ratios, Screen},
-    output::{
-        ColorChoice, EventWriter,
-        json::{JsonWriter, TracerKeys, write_bind_sample, write_sample, write_tick},
-        text::{TextOptions, TextWriter},
-        use_color,
-    },
+    model::{Filter, Ratios},
+    output::json::{TracerKeys, write_bind_sample, write_sample, write_tick},
     tracer::{Tick, Tracer, Update},
 };
 
@@ -46,11 +39,13 @@ async fn watch(args: &WatchArgs, ratios: Ratios) -> Result<Exit> {
     };
     // Signals are caught before anything is attached.
     let mut end = pin!(end(args.duration));
-    let mut printer = Printer {
-        screen: Screen::new(filter),
-        writer: writer(args, ratios),
-        line: Vec::new(),
+    let form = Form {
+        json: args.json,
+        color: args.color,
+        top: args.top,
+        ratios,
     };
+    let mut printer = Printer::new(filter, &form);
     let mut tracer = Tracer::start(
         &options(&args.tracer, ratios, args.eta_warning),
         args.counts,
@@ -68,7 +63,7 @@ async fn watch(args: &WatchArgs, ratios: Ratios) -> Result<Exit> {
                     update => Some(update),
                 };
             }
-            () = writable(), if waiting.is_some() => printer.update(waiting.take())?,
+            () = writable(), if waiting.is_some() => print(&mut printer, waiting.take())?,
         }
     };
     if ending == End::Asked {
@@ -78,108 +73,53 @@ async fn watch(args: &WatchArgs, ratios: Ratios) -> Result<Exit> {
             .chain(left)
             .take_while(|_| is_writable())
         {
-            printer.update(Some(update))?;
+            print(&mut printer, Some(update))?;
         }
     }
     Ok(Exit::Ok)
 }
 
-/// Prints the events that pass the filter.
-struct Printer {
-    screen: Screen,
-    writer: Box<dyn EventWriter>,
-    line: Vec<u8>,
-}
-
-impl Printer {
-    fn update(&mut self, update: Option<Update>) -> Result<()> {
-        match update {
-            Some(Update::Event(event)) => self.print(event),
-            Some(Update::Tick(tick)) => self.counts(&tick),
-            None => Ok(()),
-        }
-    }
-
-    /// One write an event, so that lines of several writers to one pipe don't mix.
-    fn print(&mut self, mut event: Event) -> Result<()> {
-        if let EventKind::Started(started) = &mut event.kind {
-            self.screen.filter.narrow(started);
-        }
-        if !self.screen.passes(&event) {
-            return Ok(());
-        }
-        self.line.clear();
-        self.writer.event(&mut self.line, &event)?;
-        self.flush()
-    }
-
-    /// Prints what an interval's end brings.
-    fn counts(&mut self, tick: &Tick) -> Result<()> {
-        let now = Timestamp::now();
-        self.line.clear();
-        for sample in tick
-            .samples
-            .iter()
-            .filter(|sample| self.screen.filter.tuple(&sample.tuple))
-        {
-            write_sample(&mut self.line, now, sample)?;
-        }
-        for sample in tick
-            .binds
-            .iter()
-            .filter(|sample| self.screen.filter.namespace(&sample.netns))
-        {
-            write_bind_sample(&mut self.line, now, sample)?;
-        }
-        let misses = tick.programs.iter();
-        let tracer = TracerKeys {
-            sweeps: tick.sweeps.count,
-            corrections: tick.sweeps.corrections,
-            sockets: tick.sweeps.sockets,
-            sweep_seconds: tick.sweeps.last_ns as f64 / 1e9,
-            healed: tick.stats.healed,
-            walk_inserted: tick.stats.walk_inserted + tick.stats.walk_inserted_time_wait,
-            stale_replaced: tick.stats.stale_replaced,
-            sweep_dropped: tick.stats.sweep_dropped,
-            refused: tick.stats.refused,
-            confirmed: tick.stats.confirmed,
-            lost_events: tick.stats.lost_events,
-            searches: tick.stats.searches,
-            recursion_misses: misses
-                .map(|(name, program)| (name.clone(), program.recursion_misses))
-                .collect(),
-        };
-        write_tick(&mut self.line, now, &tracer)?;
-        self.flush()
-    }
-
-    fn flush(&self) -> Result<()> {
-        let mut out = io::stdout().lock();
-        out.write_all(&self.line)
-            .and_then(|()| out.flush())
-            .context("cannot write to stdout")
+fn print(printer: &mut Printer, update: Option<Update>) -> Result<()> {
+    match update {
+        Some(Update::Event(event)) => printer.event(event),
+        Some(Update::Tick(tick)) => counts(printer, &tick),
+        None => Ok(()),
     }
 }
 
-fn writer(args: &WatchArgs, ratios: Ratios) -> Box<dyn EventWriter> {
-    if args.json {
-        return Box::new(JsonWriter);
-    }
-    Box::new(TextWriter::new(TextOptions {
-        color: color(args.color),
-        zone: TimeZone::system(),
-        ratios,
-        top: args.top,
-    }))
+/// Prints what an interval's end brings.
+fn counts(printer: &mut Printer, tick: &Tick) -> Result<()> {
+    let now = Timestamp::now();
+    printer.write(|filter, out| {
+        let samples = tick.samples.iter();
+        for sample in samples.filter(|sample| filter.tuple(&sample.tuple)) {
+            write_sample(out, now, sample)?;
+        }
+        let binds = tick.binds.iter();
+        for sample in binds.filter(|sample| filter.namespace(&sample.netns)) {
+            write_bind_sample(out, now, sample)?;
+        }
+        write_tick(out, now, &tracer_keys(tick))
+    })
 }
 
-/// Whether stdout gets colour.
-pub(super) fn color(choice: Color) -> bool {
-    let choice = match choice {
-        Color::Auto => ColorChoice::Auto,
-        Color::Always => ColorChoice::Always,
-        Color::Never => ColorChoice::Never,
-    };
-    let no_color = std::env::var_os("NO_COLOR");
-    use_color(choice, io::stdout().is_terminal(), no_color.as_deref())
+fn tracer_keys(tick: &Tick) -> TracerKeys {
+    let misses = tick.programs.iter();
+    TracerKeys {
+        sweeps: tick.sweeps.count,
+        corrections: tick.sweeps.corrections,
+        sockets: tick.sweeps.sockets,
+        sweep_seconds: tick.sweeps.last_ns as f64 / 1e9,
+        healed: tick.stats.healed,
+        walk_inserted: tick.stats.walk_inserted + tick.stats.walk_inserted_time_wait,
+        stale_replaced: tick.stats.stale_replaced,
+        sweep_dropped: tick.stats.sweep_dropped,
+        refused: tick.stats.refused,
+        confirmed: tick.stats.confirmed,
+        lost_events: tick.stats.lost_events,
+        searches: tick.stats.searches,
+        recursion_misses: misses
+            .map(|(name, program)| (name.clone(), program.recursion_misses))
+            .collect(),
+    }
 }

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use anyhow::{Context, Result};
 
-use super::watch::color;
+use super::printer::color;
 use crate::{
     cli::{Color, DoctorArgs},
     exit::Exit,
