@@ -5,7 +5,7 @@ use std::{io::Write, process::ExitCode};
 use log::LevelFilter;
 use portwatch::{
     cli::{self, Command, Parsed},
-    commands::{check, doctor, explain, free, watch},
+    commands::{check, doctor, explain, free, record, replay, watch},
     exit::Exit,
 };
 
@@ -20,6 +20,8 @@ fn main() -> ExitCode {
         Command::Check(args) => Ok(check::run(&args, ratios)),
         Command::Free(args) => free::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Record(args) => record::run(&args, ratios),
+        Command::Replay(args) => replay::run(&args),
         Command::Doctor(args) => doctor::run(&args),
     };
     result.unwrap_or_else(|error| Exit::report(&error)).into()

@@ -6,6 +6,8 @@ mod explain;
 mod filter;
 mod free;
 mod parse;
+mod record;
+mod replay;
 mod watch;
 
 use clap::{Args, Parser, Subcommand};
@@ -17,6 +19,8 @@ pub use explain::{ExplainArgs, Whom};
 pub use filter::TupleArgs;
 pub use free::FreeArgs;
 pub use parse::{Parsed, parse};
+pub use record::RecordArgs;
+pub use replay::{ReplayArgs, Speed, View};
 pub use watch::{BpfLog, Color, Hooks, SlowSearch, TimeWaitChoice, TracerArgs, WatchArgs};
 
 const EXAMPLES: &str = "\
@@ -27,6 +31,8 @@ Examples:
   portwatch check -w 70% -c 90%                one shot, for a monitoring system
   portwatch free 10.0.0.2:443                  how many more connections there
   portwatch explain 10.0.0.2:443               why there are none left, and what to do
+  portwatch record incident.pw                 write down what happens, for others to look at
+  portwatch replay incident.pw                 what happened, on any machine
   portwatch doctor                             what works on this machine
 
 Exit codes: 0 ended as asked, 1 unexpected failure, 2 bad usage, 3 missing privileges,
@@ -59,6 +65,10 @@ pub enum Command {
     Free(FreeArgs),
     /// Tell why connects to a peer run out of ports, and what to do about it on this host
     Explain(ExplainArgs),
+    /// Write what happens to a file, to be looked at later
+    Record(Box<RecordArgs>),
+    /// Look at a recording, on any machine and without privileges
+    Replay(Box<ReplayArgs>),
     /// Tell what this kernel and these privileges allow, and what to do about it
     Doctor(DoctorArgs),
 }
@@ -104,6 +114,8 @@ impl Command {
             Self::Check(args) => (args.log, LevelFilter::Off),
             Self::Free(args) => (args.log, LevelFilter::Off),
             Self::Explain(args) => (args.log, LevelFilter::Off),
+            Self::Record(args) => (args.log, args.tracer.bpf_log.into()),
+            Self::Replay(args) => (args.log, LevelFilter::Off),
             Self::Doctor(args) => (args.log, LevelFilter::Off),
         };
         let own = match log.verbose {

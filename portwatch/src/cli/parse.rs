@@ -14,7 +14,7 @@ use crate::{
 pub struct Parsed {
     /// What to do.
     pub command: Command,
-    /// The thresholds; `free` and `doctor` have the default ones.
+    /// The thresholds, the default ones where the command has none.
     pub ratios: Ratios,
 }
 
@@ -47,7 +47,10 @@ fn try_parse(arguments: Vec<OsString>) -> Result<Parsed, clap::Error> {
     let ratios = match &command {
         Command::Watch(args) => Ratios::new(args.warning, args.critical),
         Command::Check(args) => Ratios::new(args.warning, args.critical),
-        Command::Free(_) | Command::Explain(_) | Command::Doctor(_) => Ok(Ratios::default()),
+        Command::Record(args) => Ratios::new(args.warning, args.critical),
+        Command::Free(_) | Command::Explain(_) | Command::Replay(_) | Command::Doctor(_) => {
+            Ok(Ratios::default())
+        }
     };
     let ratios = ratios.map_err(|error| Cli::command().error(ErrorKind::ValueValidation, error))?;
     Ok(Parsed { command, ratios })
@@ -69,7 +72,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{Cli, Command, first_line, try_parse};
-    use crate::cli::{CheckArgs, Hooks, SlowSearch, SourceChoice, WatchArgs};
+    use crate::cli::{CheckArgs, Hooks, SlowSearch, SourceChoice, Speed, View, WatchArgs};
 
     fn parsed(line: &str) -> Result<Command, clap::Error> {
         let words = line.split_whitespace().map(Into::into).collect();
@@ -169,6 +172,43 @@ mod tests {
     }
 
     #[test]
+    fn record_has_the_filters_and_the_tracers_options() {
+        let command = parsed(
+            "portwatch record out.pw --for 5m --force -N web1 --peer 10.0.0.2 -P 443 --warning 40% \
+             --eta-warning 1m --interval 500ms --hooks kprobe -v",
+        );
+        let Ok(Command::Record(args)) = command else {
+            panic!("{command:?}");
+        };
+        assert_eq!(args.file.as_os_str(), "out.pw");
+        assert_eq!(args.duration, Some(Duration::from_secs(300)));
+        assert!(args.force);
+        assert_eq!(args.warning.permille(), 400);
+        assert_eq!(args.tuples.port, [443]);
+        assert_eq!(args.tracer.hooks, Hooks::Kprobe);
+    }
+
+    #[test]
+    fn replay_watches_unless_told_otherwise() {
+        let replay = |line| match parsed(line) {
+            Ok(Command::Replay(args)) => *args,
+            other => panic!("{other:?}"),
+        };
+        let args = replay("portwatch replay in.pw");
+        assert_eq!(
+            (args.view, args.whom, args.speed),
+            (View::Watch, None, None)
+        );
+        let args =
+            replay("portwatch replay - watch --json --speed 10 -N web1 -p 1 --comm x --top 3");
+        assert_eq!(args.file.as_os_str(), "-");
+        assert_eq!(args.speed.map(Speed::times), Some(10.0));
+        let args = replay("portwatch replay in.pw explain 10.0.0.2:443 --color never");
+        assert_eq!(args.view, View::Explain);
+        assert_eq!(args.whom.and_then(|whom| whom.peer().1), Some(443));
+    }
+
+    #[test]
     fn bad_usage_is_refused() {
         for line in [
             "portwatch --no-such",
@@ -188,6 +228,16 @@ mod tests {
             "portwatch free 10.0.0.2",
             "portwatch free 10.0.0.2:443 --range 5",
             "portwatch free 10.0.0.2:443 --local x",
+            "portwatch record",
+            "portwatch record out.pw --warning 90%",
+            "portwatch record out.pw --json",
+            "portwatch record out.pw --pid 1",
+            "portwatch replay",
+            "portwatch replay in.pw sideways",
+            "portwatch replay in.pw explain web",
+            "portwatch replay in.pw --speed 0",
+            "portwatch replay in.pw --hooks fentry",
+            "portwatch replay in.pw explain --json --markdown",
         ] {
             assert!(parsed(line).is_err(), "{line}");
         }

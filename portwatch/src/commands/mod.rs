@@ -10,6 +10,8 @@ pub mod free;
 mod investigate;
 mod lookups;
 mod printer;
+pub mod record;
+pub mod replay;
 mod select;
 mod session;
 mod tracing;

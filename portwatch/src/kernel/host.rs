@@ -56,6 +56,13 @@ pub fn kernel_release() -> String {
     name.release().to_string_lossy().into_owned()
 }
 
+/// The machine's name, as `uname -n` prints it.
+#[must_use]
+pub fn host_name() -> String {
+    let name = rustix::system::uname();
+    name.nodename().to_string_lossy().into_owned()
+}
+
 /// Numbers of the system calls that give sockets their ports, on this architecture.
 pub mod syscall {
     /// connect(2).

@@ -37,7 +37,7 @@ pub fn portwatch(arguments: &[&str]) -> Command {
         .args(arguments)
         .env("NO_COLOR", "1")
         .env_remove("RUST_LOG");
-    if matches!(arguments.first(), Some(&("watch" | "explain")))
+    if matches!(arguments.first(), Some(&("watch" | "explain" | "record")))
         && !arguments.contains(&"--hooks")
         && let Some(hooks) = environment::hooks()
     {
