@@ -29,6 +29,7 @@ mod forecast;
 mod full_maps;
 mod namespaces;
 mod quiet;
+mod recording;
 mod reuse;
 mod slow_search;
 mod special;
