@@ -109,6 +109,10 @@ fn fill(netns: &Netns, recorder: &Recorder) {
         });
     };
     recorded("exhausted");
+    wait::until("a report", wait::SOON, || {
+        let explained = replayed(&recorder.file, &["explain", "--json"]);
+        (explained.code() == 0).then_some(())
+    });
     open.iter().for_each(socket::disconnect);
     recorded("recovered");
 }
@@ -148,6 +152,16 @@ fn is_replayed_as_it_was_watched() {
     assert_eq!(facts(&recorded), facts(&watched));
     let exhausted = recorded.iter().find(|event| event.is("exhausted"));
     assert_eq!(exhausted.expect("exhausted").small("used"), PORTS);
+
+    let explained = events(&replayed(
+        &recorder.file,
+        &["explain", "127.0.0.1", "--json"],
+    ));
+    let verdict = &explained[0];
+    assert_eq!(verdict.small("peer_port"), u32::from(PORT));
+    assert_eq!(verdict.0["openers"][0]["pid"], std::process::id());
+    let none = replayed(&recorder.file, &["explain", "127.0.0.2"]);
+    refuses(&none, 1, &["no such tuple"]);
 
     let text = replayed(&recorder.file, &["--port", "8080"]);
     assert!(text.stdout.contains("EXHAUSTED"), "{}", text.stdout);

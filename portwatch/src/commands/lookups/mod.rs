@@ -44,18 +44,18 @@ impl Lookups {
         (lookups, receiver)
     }
 
-    /// Has a tuple looked at closely.
-    pub fn report(&self, tuple: &Tuple, chronicle: &Chronicle) {
+    /// Has a tuple looked at closely. False where another one is still looked at.
+    pub fn report(&self, tuple: &Tuple, chronicle: &Chronicle) -> bool {
         let tuple = tuple.clone();
         let watched = Watched::of(&tuple, chronicle, self.observer.clone());
         self.start(&self.reporting, move || {
             let report = investigate(&Target::of(&tuple)?, &watched, false)?;
             Ok(Item::Report(Box::new(report)))
-        });
+        })
     }
 
-    /// Has everybody named who opened connections.
-    pub fn openers(&self) {
+    /// Has everybody named who opened connections. False where that is under way.
+    pub fn openers(&self) -> bool {
         let (observer, before) = (self.observer.clone(), Arc::clone(&self.before));
         self.start(&self.naming, move || {
             let mut tuples = observer.all_connections()?;
@@ -72,12 +72,16 @@ impl Lookups {
                 time: Timestamp::now(),
                 tuples: named.collect(),
             }))
-        });
+        })
     }
 
-    fn start(&self, busy: &Arc<AtomicBool>, look: impl FnOnce() -> Result<Item> + Send + 'static) {
+    fn start(
+        &self,
+        busy: &Arc<AtomicBool>,
+        look: impl FnOnce() -> Result<Item> + Send + 'static,
+    ) -> bool {
         if busy.swap(true, Relaxed) {
-            return;
+            return false;
         }
         let (busy, answers) = (Arc::clone(busy), self.answers.clone());
         spawn_blocking(move || {
@@ -88,5 +92,6 @@ impl Lookups {
             }
             busy.store(false, Relaxed);
         });
+        true
     }
 }

@@ -1,14 +1,14 @@
 //! `portwatch record`: writes a session to a file, to be looked at later.
 
+mod lookout;
 mod recorder;
 mod summary;
 mod target;
 
 use anyhow::{Context, Result};
-use tokio::sync::mpsc;
 
-use self::{recorder::Recorder, target::Target};
-use super::{end::End, select, session::Session, tracing::options};
+use self::{lookout::Lookout, recorder::Recorder, target::Target};
+use super::{end::End, lookups::Lookups, select, session::Session, tracing::options};
 use crate::{cli::RecordArgs, exit::Exit, model::Ratios, tracer::Tracer};
 
 /// Records until it is asked to end.
@@ -20,7 +20,10 @@ pub fn run(args: &RecordArgs, ratios: Ratios) -> Result<Exit> {
         .enable_all()
         .build()
         .context("cannot start")?;
-    runtime.block_on(record(args, ratios))
+    let ended = runtime.block_on(record(args, ratios));
+    // What is still looked up is of no use any more.
+    runtime.shutdown_background();
+    ended
 }
 
 async fn record(args: &RecordArgs, ratios: Ratios) -> Result<Exit> {
@@ -30,10 +33,10 @@ async fn record(args: &RecordArgs, ratios: Ratios) -> Result<Exit> {
     let mut end = target.end(args.duration);
     let options = options(&args.tracer, ratios, args.eta_warning);
     let tracer = Tracer::start(&options, true)?;
-    // Nobody looks anything up meanwhile.
-    let (_, others) = mpsc::unbounded_channel();
-    let mut session = Session::new(tracer, others);
-    let mut recorder = Recorder::start(&target, filter, ratios)?;
+    let (lookups, answers) = Lookups::new(tracer.observer());
+    let mut session = Session::new(tracer, answers);
+    let mut lookout = Lookout::new(lookups, ratios);
+    let mut recorder = Recorder::start(&target, ratios)?;
     recorder.announce(args.duration);
     // What waits to be written: an output that takes nothing must not keep a signal from ending
     // this.
@@ -43,21 +46,24 @@ async fn record(args: &RecordArgs, ratios: Ratios) -> Result<Exit> {
             biased;
             ending = &mut end => break ending.context("cannot wait for signals")?,
             item = session.next(), if waiting.is_none() => {
-                waiting = Some(item.context("cannot read events")?);
+                waiting = item.context("cannot read events")?.filtered(&filter);
+                waiting.iter().for_each(|item| lookout.see(item));
             }
             () = target.room(), if waiting.is_some() => {
                 if let Some(item) = waiting.take() {
-                    recorder.take(item)?;
+                    recorder.take(&item)?;
                 }
             }
         }
     };
     if ending == End::Asked {
-        for item in waiting.into_iter().chain(session.settle()) {
+        let left = session.settle().into_iter();
+        let left = left.filter_map(|item| item.filtered(&filter));
+        for item in waiting.into_iter().chain(left) {
             if !target.has_room() {
                 return Ok(Exit::Ok);
             }
-            recorder.take(item)?;
+            recorder.take(&item)?;
         }
         recorder.finish()?;
     }

@@ -6,14 +6,13 @@ use jiff::Timestamp;
 use super::{summary::Summary, target::Target};
 use crate::{
     kernel::host::{host_name, kernel_release},
-    model::{Filter, Item, Ratios},
+    model::{Item, Ratios},
     recording::{Header, Writer},
 };
 
-/// Writes down what passes the filter, and keeps count of it.
+/// Writes items down, and keeps count of them.
 pub(super) struct Recorder {
     writer: Writer<Box<dyn Write>>,
-    filter: Filter,
     summary: Summary,
     /// Where to.
     name: String,
@@ -24,7 +23,7 @@ impl Recorder {
     ///
     /// # Errors
     /// When the target can't be opened or written.
-    pub fn start(target: &Target, filter: Filter, ratios: Ratios) -> Result<Self> {
+    pub fn start(target: &Target, ratios: Ratios) -> Result<Self> {
         let header = Header {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             kernel: kernel_release(),
@@ -37,7 +36,6 @@ impl Recorder {
         let writer = Writer::new(target.open()?, &header);
         Ok(Self {
             writer: writer.with_context(|| format!("cannot write to {name}"))?,
-            filter,
             summary: Summary::default(),
             name,
         })
@@ -56,14 +54,11 @@ impl Recorder {
     ///
     /// # Errors
     /// When it can't be written; what was written before stays readable.
-    pub fn take(&mut self, item: Item) -> Result<()> {
-        let Some(item) = item.filtered(&self.filter) else {
-            return Ok(());
-        };
-        self.summary.add(&item);
-        let written = self.writer.write(&item);
+    pub fn take(&mut self, item: &Item) -> Result<()> {
+        self.summary.add(item);
+        let written = self.writer.write(item);
         if !written.with_context(|| self.failed())? {
-            log::warn!("too large to be recorded: {}", kind(&item));
+            log::warn!("too large to be recorded: {}", kind(item));
         }
         Ok(())
     }
