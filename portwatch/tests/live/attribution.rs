@@ -43,7 +43,7 @@ fn connect_and_end(netns: &Netns, name: &std::ffi::CStr) -> u32 {
 }
 
 /// The opener that is `wanted`.
-fn opener<'a>(report: &'a Value, wanted: impl Fn(&Value) -> bool) -> &'a Value {
+fn opener(report: &Value, wanted: impl Fn(&Value) -> bool) -> &Value {
     let openers = report["openers"].as_array().expect("openers");
     let found = openers.iter().find(|opener| wanted(opener));
     found.unwrap_or_else(|| panic!("{report}"))
