@@ -4,7 +4,7 @@
 //! that events need not wait for it; those of a new namespace do for a moment, to have its name.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -208,16 +208,19 @@ impl Work {
         asked
     }
 
-    /// The namespaces whose tuples hold ports.
-    fn busy(&self) -> HashSet<u64> {
+    /// The namespaces whose tuples hold ports, and the utilisation of the fullest one of each.
+    fn busy(&self) -> HashMap<u64, f64> {
         let Shared {
             table, statistics, ..
         } = &*self.shared;
         let stats = statistics.read();
-        let held = table.held(&stats);
-        held.filter(|(_, entry)| entry.used > 0)
-            .map(|(_, entry)| entry.key.netns)
-            .collect()
+        let mut busy = HashMap::new();
+        for (_, entry) in table.held(&stats).filter(|(_, entry)| entry.used > 0) {
+            let utilisation = f64::from(entry.used) / f64::from(entry.capacity.max(1));
+            let fullest = busy.entry(entry.key.netns).or_insert(utilisation);
+            *fullest = utilisation.max(*fullest);
+        }
+        busy
     }
 
     /// Gives every tuple the capacity of its namespace: ranges change while containers run.
