@@ -63,7 +63,12 @@ pub fn run(args: Args) -> Result<()> {
         steps.step("unit tests", || tests(&mut cargo(&unit), &mut tally));
     } else {
         steps.step("tests", || all_tests(&mut tally));
-        steps.step("the demonstration, with a real HAProxy", demonstration);
+        steps.step("the demonstration, with a real HAProxy", || {
+            demonstration(&[])
+        });
+        steps.step("the same, half of the ports bound by others", || {
+            demonstration(&["--bound"])
+        });
         steps.step("documentation", || {
             let mut doc = cargo(&["doc", "--locked", "--no-deps"]);
             process::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
@@ -99,13 +104,14 @@ fn all_tests(tally: &mut Tally) -> Result<()> {
 }
 
 /// The incident end to end; it fails unless portwatch's count is HAProxy's own.
-fn demonstration() -> Result<()> {
+fn demonstration(arguments: &[&str]) -> Result<()> {
     let itself = std::env::current_exe().context("finding this program")?;
     let portwatch = workspace::target().join("debug/portwatch");
     process::run(
         Command::new(itself)
             .args(["demo", "--json", "--portwatch"])
-            .arg(portwatch),
+            .arg(portwatch)
+            .args(arguments),
     )
 }
 

@@ -24,7 +24,7 @@ const TIME: Duration = Duration::from_millis(5);
 const TIME_AT_START: Duration = Duration::from_millis(100);
 /// From this utilisation of its fullest tuple on, a namespace goes before those that have not come so
 /// far: ports that are blocked unseen may have its warning come too late.
-const URGENT: f64 = 0.25;
+const URGENT: f64 = 0.1;
 /// Rounds of the start: before everything else, and when the sockets are known.
 const START: u32 = 2;
 

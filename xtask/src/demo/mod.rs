@@ -7,7 +7,7 @@ use std::{
     ffi::OsString,
     io::Read as _,
     net::{Ipv4Addr, SocketAddrV4},
-    path::PathBuf,
+    path::{Path, PathBuf},
     thread,
     time::Duration,
 };
@@ -15,13 +15,18 @@ use std::{
 use anyhow::{Result, bail};
 use serde_json::json;
 
+mod bound;
 mod haproxy;
 mod load;
+mod screenshot;
 mod story;
 mod watcher;
 
+use bound::BoundClients;
 use haproxy::Haproxy;
 use load::{Backends, Clients};
+use screenshot::Terminal;
+use story::Expected;
 use watcher::Watchers;
 
 use crate::{
@@ -41,6 +46,13 @@ pub struct Args {
     /// Stop at the worst moment, so that you can look around, until Enter
     #[arg(long)]
     keep: bool,
+    /// Before that, let other programs take half of the ports by bind(2), which nothing that counts
+    /// connections sees
+    #[arg(long)]
+    bound: bool,
+    /// Draw `portwatch top` at the worst moment, as FILE.svg and, of one tuple, FILE-tuple.svg
+    #[arg(long, value_name = "FILE")]
+    screenshot: Option<PathBuf>,
     /// Use this portwatch instead of building one
     #[arg(long, value_name = "PATH")]
     portwatch: Option<PathBuf>,
@@ -52,6 +64,8 @@ const BACKENDS: usize = 4;
 const PROXY: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
 const EVERYBODY: SocketAddrV4 = SocketAddrV4::new(PROXY, 5000);
 const FIRST_ONLY: SocketAddrV4 = SocketAddrV4::new(PROXY, 5001);
+/// Where the clients that are bound are connected to.
+const ELSEWHERE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9000);
 const ARRIVALS_PER_SECOND: u32 = 150;
 /// Clients that find HAProxy out of ports one at a time, and all at once.
 const LATE: u32 = 8;
@@ -66,9 +80,16 @@ pub fn run(args: Args) -> Result<()> {
         let mut again: Vec<OsString> = vec!["demo".into(), "--portwatch".into(), portwatch.into()];
         again.extend(args.json.then(|| "--json".into()));
         again.extend(args.keep.then(|| "--keep".into()));
+        again.extend(args.bound.then(|| "--bound".into()));
+        if let Some(file) = args.screenshot {
+            again.extend(["--screenshot".into(), file.into()]);
+        }
         return privilege::again_as_root(&again);
     }
     packages::ensure(&[packages::HAPROXY, packages::IP])?;
+    if args.screenshot.is_some() {
+        packages::ensure(&[packages::TMUX])?;
+    }
     // The demo holds both ends of some 2,000 connections.
     limits::raise_open_files()?;
     let interrupt = Interrupt::install()?;
@@ -81,7 +102,8 @@ pub fn run(args: Args) -> Result<()> {
     let (inside, outside) = namespaces()?;
     let addresses =
         [8001, 8002, 8003, 8004].map(|port| SocketAddrV4::new(Ipv4Addr::LOCALHOST, port));
-    let backends = inside.run(|| Backends::listen(&addresses))?;
+    let servers: Vec<_> = addresses.iter().copied().chain([ELSEWHERE]).collect();
+    let backends = inside.run(|| Backends::listen(&servers))?;
     let mut haproxy = Haproxy::start(
         &inside,
         &[(EVERYBODY, &addresses), (FIRST_ONLY, &addresses[..1])],
@@ -91,14 +113,31 @@ pub fn run(args: Args) -> Result<()> {
          local ports, for each server. portwatch watch --netns {}:",
         inside.name()
     ));
+    let (taken, _bound) = if args.bound {
+        let taken = PORTS / 2;
+        let clients = inside.run(|| BoundClients::connect(taken, ELSEWHERE))?;
+        say(&format!(
+            "{taken} other clients are bound to ports of the range, which leaves {}",
+            PORTS - taken
+        ));
+        (taken, Some(clients))
+    } else {
+        (0, None)
+    };
+    let capacity = PORTS - taken;
     let mut watchers = Watchers::start(&portwatch, inside.name(), args.json, &interrupt)?;
+
+    let screen = match &args.screenshot {
+        Some(_) => Some(Terminal::start(&portwatch, inside.name())?),
+        None => None,
+    };
 
     let mut clients = Clients::default();
     let mut arrive = |clients: &mut Clients, count, per_second, address| {
         outside.run(|| clients.arrive(count, per_second, address, &interrupt))?;
         haproxy.require_running()
     };
-    let room = PORTS * BACKENDS as u32;
+    let room = capacity * BACKENDS as u32;
     say(&format!(
         "clients arrive, {ARRIVALS_PER_SECOND} a second, and stay"
     ));
@@ -114,6 +153,9 @@ pub fn run(args: Args) -> Result<()> {
         Duration::from_secs(10),
         || Ok(haproxy.no_free_ports() >= u64::from(LATE + STORM)),
     )?;
+    if let (Some(screen), Some(file)) = (&screen, &args.screenshot) {
+        draw(screen, file, &interrupt)?;
+    }
     if args.keep {
         say(&format!(
             "stopped here: look around with `ip netns exec {} ss -tn`; Enter goes on",
@@ -131,13 +173,20 @@ pub fn run(args: Args) -> Result<()> {
         Ok(story.recovered() == BACKENDS && story.failures() >= failures)
     });
     watchers.stop()?;
-    verdict(&watchers, haproxy.pid(), haproxy.no_free_ports(), args.json)
+    let expected = Expected {
+        tuples: BACKENDS,
+        capacity,
+        pid: haproxy.pid(),
+        failures: haproxy.no_free_ports(),
+    };
+    verdict(&watchers, &expected, args.json)
 }
 
 /// Prints what came out; fails when it is not what it should be.
-fn verdict(watchers: &Watchers, pid: u32, failures: u64, json: bool) -> Result<()> {
+fn verdict(watchers: &Watchers, expected: &Expected, json: bool) -> Result<()> {
     let story = watchers.story();
-    let faults = story.faults(BACKENDS, pid, failures);
+    let faults = story.faults(expected);
+    let failures = expected.failures;
     if json {
         let mut line = story.numbers();
         line["event"] = json!("demo");
@@ -156,6 +205,18 @@ fn verdict(watchers: &Watchers, pid: u32, failures: u64, json: bool) -> Result<(
         bail!("portwatch was wrong: {}", faults.join("; "));
     }
     Ok(())
+}
+
+/// The table, and the page of its first tuple.
+fn draw(screen: &Terminal, file: &Path, interrupt: &Interrupt) -> Result<()> {
+    let svg = |suffix: &str| {
+        let mut name = file.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    screen.draw(&["8001", "500/500", "haproxy"], &svg(".svg"), interrupt)?;
+    screen.press("Enter")?;
+    screen.draw(&["haproxy[", "narrow range"], &svg("-tuple.svg"), interrupt)
 }
 
 /// The proxy's namespace, with its small port range, and the clients', joined by a cable.

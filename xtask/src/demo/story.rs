@@ -11,11 +11,26 @@ use serde_json::{Value, json};
 #[derive(Default)]
 struct Chapter {
     warning: Option<Instant>,
+    /// At the warning.
+    used: u64,
+    capacity: u64,
     critical: Option<Instant>,
     first_failure: Option<Instant>,
     recovered: Option<Instant>,
     /// Failed connects, those without a line of their own included.
     failures: u64,
+}
+
+/// What HAProxy knows of itself, and the demonstration of the ports.
+pub struct Expected {
+    /// Tuples.
+    pub tuples: usize,
+    /// Ports that each can use.
+    pub capacity: u32,
+    /// HAProxy's process.
+    pub pid: u32,
+    /// Connects that failed.
+    pub failures: u64,
 }
 
 /// What portwatch told so far.
@@ -41,7 +56,11 @@ impl Story {
         };
         let tuple = self.tuples.entry(port).or_default();
         match kind {
-            "warning" => tuple.warning = tuple.warning.or(Some(now)),
+            "warning" if tuple.warning.is_none() => {
+                tuple.warning = Some(now);
+                tuple.used = event["used"].as_u64().unwrap_or(0);
+                tuple.capacity = event["capacity"].as_u64().unwrap_or(0);
+            }
             "critical" => tuple.critical = tuple.critical.or(Some(now)),
             "recovered" => tuple.recovered = Some(now),
             "exhausted" => {
@@ -82,10 +101,15 @@ impl Story {
         self.tuples.values().filter_map(notice).min()
     }
 
-    /// Compares with what HAProxy, process `pid`, knows of itself: `failures` failed connects
-    /// spread over `tuples` tuples. One line for each fault.
+    /// Compares with what is so. One line for each fault.
     #[must_use]
-    pub fn faults(&self, tuples: usize, pid: u32, failures: u64) -> Vec<String> {
+    pub fn faults(&self, expected: &Expected) -> Vec<String> {
+        let Expected {
+            tuples,
+            capacity,
+            pid,
+            failures,
+        } = *expected;
         let mut faults = Vec::new();
         if self.tuples.len() != tuples {
             faults.push(format!(
@@ -103,6 +127,15 @@ impl Story {
             if order.contains(&None) || !order.is_sorted() {
                 faults.push(format!(
                     "port {port}: not warning, critical, exhausted, recovered in this order"
+                ));
+            }
+        }
+        let half = u64::from(capacity / 2);
+        for (port, tuple) in &self.tuples {
+            if (tuple.used, tuple.capacity) != (half, u64::from(capacity)) {
+                faults.push(format!(
+                    "port {port}: warned at {}/{} ports, not at {half}/{capacity}",
+                    tuple.used, tuple.capacity
                 ));
             }
         }

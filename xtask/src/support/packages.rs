@@ -33,6 +33,8 @@ pub const TCPCONNECT: Program = Program::new("tcpconnect", "libbpf-tools");
 pub const TCPSTATES: Program = Program::new("tcpstates", "libbpf-tools");
 /// Tells what the kernel has loaded.
 pub const BPFTOOL: Program = Program::new("bpftool", "bpftool");
+/// Holds the terminals that the tests drive `portwatch top` in.
+pub const TMUX: Program = Program::new("tmux", "tmux");
 /// Unpacks the standard library's sources, where they come as an archive.
 pub const XZ: Program = Program::new("xz", "xz-utils");
 

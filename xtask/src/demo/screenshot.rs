@@ -1,0 +1,75 @@
+//! `portwatch top` as it looks in a terminal, for the README.
+
+use std::{fs, path::Path, process::Command, time::Duration};
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::support::interrupt::Interrupt;
+
+/// Large enough for every column, small enough to read on a page.
+const SIZE: [&str; 4] = ["-x", "132", "-y", "28"];
+/// Longest time until the screen shows what it should.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A terminal that nobody sees, with `portwatch top` in it.
+pub struct Terminal {
+    /// Of a server of its own: other sessions of the user are none of its business.
+    server: String,
+}
+
+impl Terminal {
+    /// Starts `portwatch top` for a namespace.
+    ///
+    /// # Errors
+    /// When tmux can't be run.
+    pub fn start(portwatch: &Path, namespace: &str) -> Result<Self> {
+        let terminal = Self {
+            server: format!("portwatch-demo-{}", std::process::id()),
+        };
+        let portwatch = portwatch.to_str().context("a path that is no text")?;
+        let session = ["-f", "/dev/null", "new-session", "-d"];
+        let top = [portwatch, "top", "--color", "always", "--netns", namespace];
+        terminal.tmux(&[&session[..], &SIZE, &top].concat())?;
+        Ok(terminal)
+    }
+
+    /// Waits until the screen shows each of these words, and draws it.
+    ///
+    /// # Errors
+    /// When it does not come to that, or the picture can't be written.
+    pub fn draw(&self, words: &[&str], path: &Path, interrupt: &Interrupt) -> Result<()> {
+        let mut screen = String::new();
+        interrupt.wait_for(&format!("{words:?} on the screen"), PATIENCE, || {
+            screen = self.tmux(&["capture-pane", "-e", "-p"])?;
+            Ok(words.iter().all(|word| screen.contains(word)))
+        })?;
+        let picture = anstyle_svg::Term::new().render_svg(screen.trim_end());
+        fs::write(path, picture).with_context(|| format!("writing {}", path.display()))
+    }
+
+    /// Presses a key, by tmux's name.
+    ///
+    /// # Errors
+    /// When tmux can't be run.
+    pub fn press(&self, key: &str) -> Result<()> {
+        self.tmux(&["send-keys", key]).map(drop)
+    }
+
+    fn tmux(&self, arguments: &[&str]) -> Result<String> {
+        let mut command = Command::new("tmux");
+        command
+            .args(["-u", "-L", &self.server])
+            .args(arguments)
+            .env_remove("TMUX");
+        let output = command.output().context("running tmux")?;
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "tmux: {}", complaint.trim_end());
+        String::from_utf8(output.stdout).context("a screen that is no text")
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.tmux(&["kill-server"]);
+    }
+}
