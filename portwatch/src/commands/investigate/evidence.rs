@@ -75,12 +75,16 @@ pub(in crate::commands) fn gather(
 ) -> Result<Evidence> {
     let Target { netns, question } = target;
     let tuple = target.tuple();
-    let look = look(netns, &tuple)?;
-    let mut connections = connections(observer, &tuple)?;
+    // Each of the three takes a while among very many sockets, and they should be of one moment.
+    let (look, mut connections, answer) = thread::scope(|scope| {
+        let look = scope.spawn(|| look(netns, &tuple));
+        let connections = connections(observer, &tuple)?;
+        let answer = free(netns, question)?;
+        anyhow::Ok((joined(look)??, connections, answer))
+    })?;
     for connection in connections.iter_mut().filter(|it| it.is_unseen()) {
         connection.opener = processes.holders.get(&connection.port).copied();
     }
-    let answer = free(netns, question)?;
     let blockers = if answer.blocked == processes.blocked {
         processes.blockers
     } else {
@@ -99,6 +103,10 @@ pub(in crate::commands) fn gather(
         connections,
         enter: enter(netns),
     })
+}
+
+fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> Result<T> {
+    thread.join().map_err(|_| anyhow!("a thread has panicked"))
 }
 
 fn connections(observer: &Observer, tuple: &Tuple) -> Result<Vec<Connection>> {
