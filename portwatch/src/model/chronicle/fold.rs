@@ -40,6 +40,7 @@ impl Story {
             watched_since,
             failing_since: None,
             failed_last: None,
+            exhausted_last: None,
             opened: Counter::default(),
             exhausted: Counter::default(),
             conflict: Counter::default(),
@@ -78,8 +79,7 @@ impl Story {
         self.exhausted.take(sample.exhausted, anew);
         self.conflict.take(sample.conflict, anew);
         if self.exhausted() > before {
-            self.fail(time);
-            self.failing_since.get_or_insert(time);
+            self.exhaust(time);
         }
         self.tuple.clone_from(&sample.tuple);
         self.sample = Some(sample.clone());
@@ -140,17 +140,19 @@ impl Story {
             Cause::NoSourceAddress => &mut self.told.no_source_address,
         };
         *count = count.saturating_add(stands_for);
-        self.fail(time);
         if failure.cause == Cause::Exhausted {
-            self.failing_since.get_or_insert(time);
+            self.exhaust(time);
         }
+        self.failed_last = self.failed_last.max(Some(time));
         if let Some(usage) = failure.usage {
             self.learn(time, usage, None);
         }
     }
 
-    fn fail(&mut self, time: Timestamp) {
+    fn exhaust(&mut self, time: Timestamp) {
+        self.failing_since.get_or_insert(time);
         self.failed_last = self.failed_last.max(Some(time));
+        self.exhausted_last = self.exhausted_last.max(Some(time));
     }
 
     /// An event tells how full the tuple was: newer than the latest counts, unless it comes late.

@@ -30,6 +30,7 @@ pub struct Story {
     pub(super) watched_since: Timestamp,
     pub(super) failing_since: Option<Timestamp>,
     pub(super) failed_last: Option<Timestamp>,
+    pub(super) exhausted_last: Option<Timestamp>,
     pub(super) opened: Counter,
     pub(super) exhausted: Counter,
     pub(super) conflict: Counter,
@@ -90,6 +91,12 @@ impl Story {
     #[must_use]
     pub fn failed_last(&self) -> Option<Timestamp> {
         self.failed_last
+    }
+
+    /// The last failure for want of a port, wall clock.
+    #[must_use]
+    pub fn exhausted_last(&self) -> Option<Timestamp> {
+        self.exhausted_last
     }
 
     /// Failures since somebody watches. Binds are those of the whole namespace. None: nobody heard
