@@ -9,7 +9,7 @@ const SHOWN: usize = 8;
 const RUNS: usize = 3;
 
 /// `12 ports: nginx[812] 1 listener (30007); curl[900] 11 bound before connect (30010-30020)`
-pub(super) fn blocked(ports: u32, blockers: Result<&[Blocker], &str>) -> String {
+pub(in crate::output) fn blocked(ports: u32, blockers: Result<&[Blocker], &str>) -> String {
     let unit = if ports == 1 { "port" } else { "ports" };
     match blockers {
         _ if ports == 0 => "0".to_owned(),

@@ -1,6 +1,6 @@
 use std::io;
 
-use super::{LABEL, phrase};
+use super::{LABEL, label, phrase};
 use crate::{
     model::{Alert, AlertKind, BindFailure, Cause, Failure, Started, Tuple},
     output::{
@@ -45,19 +45,17 @@ impl Columns {
     }
 
     pub fn alert(&mut self, out: &mut dyn io::Write, alert: &Alert, color: bool) -> io::Result<()> {
-        let (label, style) = match alert.kind {
-            AlertKind::Warning => ("WARNING", CAUTION),
-            AlertKind::Critical => ("CRITICAL", ALARM),
-            AlertKind::Predicted => ("PREDICTED", CAUTION),
-            AlertKind::Recovered => ("RECOVERED", GOOD),
-            AlertKind::SlowSearch(_) => ("SLOW", CAUTION),
+        let style = match alert.kind {
+            AlertKind::Warning | AlertKind::Predicted | AlertKind::SlowSearch(_) => CAUTION,
+            AlertKind::Critical => ALARM,
+            AlertKind::Recovered => GOOD,
         };
         let detail = match alert.kind {
             AlertKind::SlowSearch(took) => phrase::search(took),
             _ => phrase::trend(&alert.forecast, &alert.usage),
         };
         let line = [
-            paint(label, LABEL, style, color),
+            paint(label::alert(alert.kind), LABEL, style, color),
             self.place(&alert.tuple),
             cell(&mut self.usage, &phrase::usage(&alert.usage)),
             cell(&mut self.detail, &detail),
@@ -76,15 +74,13 @@ impl Columns {
         failure: &Failure,
         color: bool,
     ) -> io::Result<()> {
-        let (label, style, detail) = match failure.cause {
-            Cause::Exhausted => ("EXHAUSTED", ALARM, "EADDRNOTAVAIL"),
+        let (style, detail) = match failure.cause {
+            Cause::Exhausted => (ALARM, "EADDRNOTAVAIL"),
             Cause::Conflict => (
-                "CONFLICT",
                 NOTE,
                 "EADDRNOTAVAIL, this port already has a connection to this peer",
             ),
             Cause::NoSourceAddress => (
-                "NO-SOURCE",
                 NOTE,
                 "EADDRNOTAVAIL, no usable source address towards this peer",
             ),
@@ -100,7 +96,7 @@ impl Columns {
             _ => detail.to_owned(),
         };
         let mut line = vec![
-            paint(label, LABEL, style, color),
+            paint(label::cause(failure.cause), LABEL, style, color),
             self.place(&failure.tuple),
             cell(&mut self.usage, &usage),
             detail,
@@ -142,7 +138,7 @@ impl Columns {
 
 /// How many failures the line stands for, where that is not just its own. `own`: whether it has
 /// one, which is that of a process.
-fn stands_for(own: bool, suppressed: u64) -> Option<String> {
+pub(in crate::output) fn stands_for(own: bool, suppressed: u64) -> Option<String> {
     match (own, suppressed) {
         (true, 0) => None,
         (true, more) => Some(format!("({more} more not shown)")),

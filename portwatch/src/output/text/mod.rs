@@ -1,10 +1,11 @@
 //! Text for people: one line an event, columns aligned.
 
-mod blockers;
+pub(super) mod blockers;
 mod doctor;
 mod explanation;
 mod free;
-mod line;
+pub(super) mod label;
+pub(super) mod line;
 pub(super) mod phrase;
 mod started;
 

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// `412/500 ports (82 %)`.
-pub(super) fn usage(usage: &Usage) -> String {
+pub(in crate::output) fn usage(usage: &Usage) -> String {
     format!(
         "{}/{} ports ({})",
         usage.busy(),
@@ -38,7 +38,7 @@ pub(in crate::output) fn trend(forecast: &Forecast, usage: &Usage) -> String {
 }
 
 /// `port search took 912 µs`.
-pub(super) fn search(took: Duration) -> String {
+pub(in crate::output) fn search(took: Duration) -> String {
     let micros = took.as_micros();
     if micros < 10_000 {
         format!("port search took {micros} µs")
@@ -48,7 +48,7 @@ pub(super) fn search(took: Duration) -> String {
 }
 
 /// `haproxy[812] in haproxy.service`: the container, or else the last part of the cgroup path.
-pub(super) fn process(process: &Process) -> String {
+pub(in crate::output) fn process(process: &Process) -> String {
     let cgroup = process.cgroup.as_deref().unwrap_or_default();
     let place = match &process.container {
         Some(id) => short_id(id),
@@ -63,7 +63,7 @@ pub(super) fn process(process: &Process) -> String {
 }
 
 /// `udp bind 127.0.0.1`: what was asked for, as far as it is known.
-pub(super) fn bind(failure: &BindFailure) -> String {
+pub(in crate::output) fn bind(failure: &BindFailure) -> String {
     let call = match failure.cause {
         BindCause::TcpBind | BindCause::UdpBind => "bind",
         BindCause::UdpAutobind => "autobind",
@@ -80,7 +80,7 @@ pub(super) fn bind(failure: &BindFailure) -> String {
     )
 }
 
-fn per_second(rate: f64) -> String {
+pub(in crate::output) fn per_second(rate: f64) -> String {
     if rate.abs() < 0.05 {
         "steady".to_owned()
     } else if rate.abs() < 9.95 {
@@ -92,7 +92,7 @@ fn per_second(rate: f64) -> String {
 
 /// A time in the greatest unit of which there are two, rounded down; none beyond a week, where a
 /// rate of ten seconds says nothing.
-fn until(seconds: f64) -> Option<String> {
+pub(in crate::output) fn until(seconds: f64) -> Option<String> {
     const MINUTE: f64 = 60.0;
     const HOUR: f64 = 60.0 * MINUTE;
     const DAY: f64 = 24.0 * HOUR;
