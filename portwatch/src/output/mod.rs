@@ -9,6 +9,7 @@ mod report;
 mod style;
 mod table;
 pub mod text;
+pub mod tui;
 
 use std::io;
 

@@ -2,7 +2,7 @@
 //! about.
 
 mod markdown;
-mod rows;
+pub(super) mod rows;
 mod text;
 
 pub use markdown::write_markdown;

@@ -57,7 +57,7 @@ fn standing(report: &Report, zone: &TimeZone) -> String {
 }
 
 /// `412 established, 20 time_wait`, most first.
-fn states(states: &States) -> String {
+pub(in crate::output) fn states(states: &States) -> String {
     let mut counts: Vec<(u32, &str)> = state::NAMES
         .iter()
         .map(|(number, name)| (states.of(*number), *name))
@@ -72,7 +72,7 @@ fn states(states: &States) -> String {
 }
 
 /// `2 under 10 s, 10 under 1 h, 400 from before; oldest 41 min`.
-fn ages(ages: &Ages) -> Option<String> {
+pub(in crate::output) fn ages(ages: &Ages) -> Option<String> {
     const NAMES: [&str; 5] = [
         "under 10 s",
         "under 1 min",
@@ -95,7 +95,7 @@ fn ages(ages: &Ages) -> Option<String> {
     (!words.is_empty()).then(|| words.join(", "))
 }
 
-fn age(age: Duration) -> String {
+pub(in crate::output) fn age(age: Duration) -> String {
     match age.as_secs() {
         s if s < 120 => format!("{s} s"),
         s if s < 7200 => format!("{} min", s / 60),
@@ -105,7 +105,7 @@ fn age(age: Duration) -> String {
 }
 
 /// A line each: `haproxy[812] in haproxy.service: 412 live, 20 in TIME_WAIT, oldest 41 min`.
-fn openers(openers: &[Opener]) -> Vec<String> {
+pub(in crate::output) fn openers(openers: &[Opener]) -> Vec<String> {
     let (shown, further) = openers.split_at(openers.len().min(SHOWN));
     let mut lines: Vec<String> = shown
         .iter()
