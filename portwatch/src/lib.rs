@@ -10,6 +10,7 @@ pub mod cli;
 pub mod commands;
 pub mod exit;
 pub mod kernel;
+pub mod logging;
 pub mod model;
 pub mod output;
 pub mod recording;

@@ -1,12 +1,12 @@
 //! The command line program: parse, dispatch, exit code.
 
-use std::{io::Write, process::ExitCode};
+use std::process::ExitCode;
 
-use log::LevelFilter;
 use portwatch::{
     cli::{self, Command, Parsed},
-    commands::{check, doctor, explain, free, record, replay, watch},
+    commands::{check, doctor, explain, free, record, replay, top, watch},
     exit::Exit,
+    logging,
 };
 
 fn main() -> ExitCode {
@@ -14,9 +14,10 @@ fn main() -> ExitCode {
         Ok(parsed) => parsed,
         Err(exit) => return exit.into(),
     };
-    log_to_stderr(command.log_level());
+    logging::init(command.log_level());
     let result = match command {
         Command::Watch(args) => watch::run(&args, ratios),
+        Command::Top(args) => top::run(&args, ratios),
         Command::Check(args) => Ok(check::run(&args, ratios)),
         Command::Free(args) => free::run(&args),
         Command::Explain(args) => explain::run(&args),
@@ -25,16 +26,4 @@ fn main() -> ExitCode {
         Command::Doctor(args) => doctor::run(&args),
     };
     result.unwrap_or_else(|error| Exit::report(&error)).into()
-}
-
-/// The kernel side's log has the same module as ours; of the libraries only errors are told.
-fn log_to_stderr(level: LevelFilter) {
-    env_logger::Builder::new()
-        .filter_level(LevelFilter::Error)
-        .filter_module("portwatch", level)
-        .format(|out, record| {
-            let level = record.level().as_str().to_lowercase();
-            writeln!(out, "portwatch: {level}: {}", record.args())
-        })
-        .init();
 }

@@ -8,6 +8,7 @@ mod free;
 mod parse;
 mod record;
 mod replay;
+mod top;
 mod watch;
 
 use clap::{Args, Parser, Subcommand};
@@ -21,6 +22,7 @@ pub use free::FreeArgs;
 pub use parse::{Parsed, parse};
 pub use record::RecordArgs;
 pub use replay::{ReplayArgs, Speed, View};
+pub use top::{TopArgs, ViewArgs};
 pub use watch::{BpfLog, Color, Hooks, SlowSearch, TimeWaitChoice, TracerArgs, WatchArgs};
 
 const EXAMPLES: &str = "\
@@ -28,6 +30,7 @@ Examples:
   portwatch                                    watch this whole machine
   portwatch --netns web1 --port 8080,8443      watch one namespace, two backends
   portwatch --json | jq 'select(.event == \"exhausted\")'
+  portwatch top --freeze                       look around live, stop at the first failure
   portwatch check -w 70% -c 90%                one shot, for a monitoring system
   portwatch free 10.0.0.2:443                  how many more connections there
   portwatch explain 10.0.0.2:443               why there are none left, and what to do
@@ -59,6 +62,8 @@ pub struct Cli {
 pub enum Command {
     /// Show every warning and every failed connect as it happens (the default)
     Watch(Box<WatchArgs>),
+    /// Look around live: every tuple, worst first, and a page of each
+    Top(Box<TopArgs>),
     /// Look once and answer as a monitoring plugin: OK, WARNING, CRITICAL or UNKNOWN
     Check(CheckArgs),
     /// Tell which local ports one tuple can still get, and how many connections that makes
@@ -111,6 +116,7 @@ impl Command {
     pub fn log_level(&self) -> LevelFilter {
         let (log, bpf_log) = match self {
             Self::Watch(args) => (args.log, args.tracer.bpf_log.into()),
+            Self::Top(args) => (args.log, args.tracer.bpf_log.into()),
             Self::Check(args) => (args.log, LevelFilter::Off),
             Self::Free(args) => (args.log, LevelFilter::Off),
             Self::Explain(args) => (args.log, LevelFilter::Off),

@@ -46,6 +46,7 @@ fn try_parse(arguments: Vec<OsString>) -> Result<Parsed, clap::Error> {
     let command = Cli::try_parse_from(arguments)?.into_command();
     let ratios = match &command {
         Command::Watch(args) => Ratios::new(args.warning, args.critical),
+        Command::Top(args) => Ratios::new(args.warning, args.critical),
         Command::Check(args) => Ratios::new(args.warning, args.critical),
         Command::Record(args) => Ratios::new(args.warning, args.critical),
         Command::Free(_) | Command::Explain(_) | Command::Replay(_) | Command::Doctor(_) => {

@@ -10,6 +10,7 @@ Examples:
   portwatch replay incident.pw                       every event, as watch printed it
   portwatch replay incident.pw --json -P 443         for programs, one backend
   portwatch replay incident.pw --speed 10            ten times as fast as it happened
+  portwatch replay incident.pw top                   the live table as it was; q quits
   portwatch replay incident.pw explain               why the fullest tuple ran out of ports
   portwatch replay incident.pw explain 10.0.0.2:443  why this one did
 
@@ -38,7 +39,7 @@ pub struct ReplayArgs {
     /// With explain: print Markdown instead of text
     #[arg(long, conflicts_with = "json")]
     pub markdown: bool,
-    /// So many times as fast as it happened: 1, 10, 0.5 [default: at once]
+    /// So many times as fast as it happened: 1, 10, 0.5 [default: at once, top: 1]
     #[arg(long, value_name = "N")]
     pub speed: Option<Speed>,
     /// How many of the fullest tuples to show at the start
@@ -74,6 +75,8 @@ pub struct ReplayArgs {
 pub enum View {
     /// Every event as it happened
     Watch,
+    /// The live table as it was, to look around in
+    Top,
     /// Why a tuple ran out of ports, from the last report that was recorded
     Explain,
 }

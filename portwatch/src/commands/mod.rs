@@ -14,5 +14,6 @@ pub mod record;
 pub mod replay;
 mod select;
 mod session;
+pub mod top;
 mod tracing;
 pub mod watch;

@@ -4,6 +4,7 @@ mod ending;
 mod explain;
 mod pace;
 mod source;
+mod top;
 mod watch;
 
 use anyhow::Result;
@@ -33,6 +34,7 @@ pub fn run(args: &ReplayArgs) -> Result<Exit> {
     let (header, reader) = source::open(&args.file)?;
     match args.view {
         View::Watch => watch::run(args, &header, reader, filter),
+        View::Top => top::run(args, header, reader, filter),
         View::Explain => explain::run(args, reader, &filter),
     }
 }
