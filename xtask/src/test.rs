@@ -39,9 +39,9 @@ pub fn run(args: Args) -> Result<()> {
     let mut steps = Steps::default();
     let mut tally = Tally::default();
     if !args.quick {
-        use packages::{BPFTOOL, BPFTRACE, HAPROXY, IP, SS, XZ};
+        use packages::{BPFTOOL, BPFTRACE, HAPROXY, IP, SS, TMUX, XZ};
         steps.step("system packages", || {
-            packages::ensure(&[HAPROXY, IP, SS, BPFTRACE, BPFTOOL, XZ])
+            packages::ensure(&[HAPROXY, IP, SS, BPFTRACE, BPFTOOL, TMUX, XZ])
         });
     }
     steps.step("formatting", || {

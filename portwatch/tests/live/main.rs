@@ -37,3 +37,4 @@ mod start;
 mod storm;
 mod support;
 mod time_wait;
+mod top;

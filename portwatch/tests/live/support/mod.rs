@@ -21,6 +21,7 @@ pub mod socket;
 pub mod ss;
 pub mod tally;
 pub mod ticks;
+pub mod tmux;
 pub mod traffic;
 pub mod udp;
 pub mod veth;

@@ -37,8 +37,10 @@ pub fn portwatch(arguments: &[&str]) -> Command {
         .args(arguments)
         .env("NO_COLOR", "1")
         .env_remove("RUST_LOG");
-    if matches!(arguments.first(), Some(&("watch" | "explain" | "record")))
-        && !arguments.contains(&"--hooks")
+    if matches!(
+        arguments.first(),
+        Some(&("watch" | "explain" | "top" | "record"))
+    ) && !arguments.contains(&"--hooks")
         && let Some(hooks) = environment::hooks()
     {
         command.args(["--hooks", hooks]);
