@@ -283,9 +283,13 @@ impl Chronicle {
         change(story);
         let after = failed(story);
         let totals = &mut self.totals;
-        totals.exhausted += after.0.saturating_sub(before.0);
-        totals.conflict += after.1.saturating_sub(before.1);
-        totals.no_source_address += after.2.saturating_sub(before.2);
+        for (total, before, after) in [
+            (&mut totals.exhausted, before.0, after.0),
+            (&mut totals.conflict, before.1, after.1),
+            (&mut totals.no_source_address, before.2, after.2),
+        ] {
+            *total = total.saturating_add(after.saturating_sub(before));
+        }
     }
 
     /// So many tuples leave each so much.

@@ -112,7 +112,8 @@ pub(in crate::output) fn openers(openers: &[Opener]) -> Vec<String> {
         .map(|opener| format!("{}: {}", who(opener), holdings(opener)))
         .collect();
     if !further.is_empty() {
-        let ports: u32 = further.iter().map(Opener::ports).sum();
+        let ports = further.iter().map(Opener::ports);
+        let ports = ports.fold(0, u32::saturating_add);
         lines.push(format!("{} further processes: {ports}", further.len()));
     }
     lines

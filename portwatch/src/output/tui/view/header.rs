@@ -138,7 +138,8 @@ fn failures(chronicle: &Chronicle) -> Pieces {
         let tone = if number > 0 { tone } else { Tone::Plain };
         pieces.push((format!("{} {cause}  ", thousands(number)), tone));
     }
-    let missed: u64 = tracer.recursion_misses.values().sum();
+    let missed = tracer.recursion_misses.values();
+    let missed = missed.copied().fold(0, u64::saturating_add);
     for (number, what) in [
         (tracer.lost_events, "event lost"),
         (tracer.corrections, "correction"),

@@ -2,12 +2,16 @@
 
 use std::path::Path;
 
+use proptest::prelude::*;
 use ratatui::{Terminal, backend::TestBackend, buffer::Buffer, style::Modifier};
 
 use super::{Theme, draw};
-use crate::output::tui::{
-    state::{Action, App, Key, Playback},
-    testing::{app, at, items, report, setup},
+use crate::{
+    output::tui::{
+        state::{Action, App, Key, Playback},
+        testing::{app, at, items, report, setup},
+    },
+    recording::fixture::session,
 };
 
 const UNICODE: Theme = Theme {
@@ -158,6 +162,30 @@ fn every_size_can_be_drawn() {
             for height in [0, 1, 2, 5, 6, 7, 24] {
                 buffer(&mut app, (width, height), &UNICODE);
             }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// A recording may be made up: its numbers need not fit each other, and its text is no command
+    /// to a terminal.
+    #[test]
+    fn whatever_was_recorded_is_drawn(items in session(), keys in "[a-zA-Z/ ]{0,6}") {
+        let mut app = App::new(setup());
+        items.iter().for_each(|item| app.take(item));
+        let drawn = |app: &mut App| text(&buffer(app, (120, 40), &UNICODE));
+        let mut screens = vec![drawn(&mut app)];
+        app.handle(Key::Enter);
+        screens.push(drawn(&mut app));
+        for key in keys.chars() {
+            app.handle(Key::Char(key));
+            screens.push(drawn(&mut app));
+        }
+        for screen in screens {
+            let command = screen.chars().find(|c| c.is_control() && *c != '\n');
+            prop_assert_eq!(command, None);
         }
     }
 }
