@@ -214,9 +214,10 @@ fn draw(screen: &Terminal, file: &Path, interrupt: &Interrupt) -> Result<()> {
         name.push(suffix);
         PathBuf::from(name)
     };
-    screen.draw(&["8001", "500/500", "haproxy"], &svg(".svg"), interrupt)?;
+    let all = format!("{} exhausted", LATE + STORM);
+    screen.draw(&[&all, "500/500", "haproxy"], &svg(".svg"), interrupt)?;
     screen.press("Enter")?;
-    screen.draw(&["haproxy[", "narrow range"], &svg("-tuple.svg"), interrupt)
+    screen.draw(&["haproxy[", "advice"], &svg("-tuple.svg"), interrupt)
 }
 
 /// The proxy's namespace, with its small port range, and the clients', joined by a cable.

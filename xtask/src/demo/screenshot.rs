@@ -39,11 +39,15 @@ impl Terminal {
     /// When it does not come to that, or the picture can't be written.
     pub fn draw(&self, words: &[&str], path: &Path, interrupt: &Interrupt) -> Result<()> {
         let mut screen = String::new();
-        interrupt.wait_for(&format!("{words:?} on the screen"), PATIENCE, || {
+        let shown = interrupt.wait_for(&format!("{words:?} on the screen"), PATIENCE, || {
             screen = self.tmux(&["capture-pane", "-e", "-p"])?;
             Ok(words.iter().all(|word| screen.contains(word)))
-        })?;
-        let picture = anstyle_svg::Term::new().render_svg(screen.trim_end());
+        });
+        if shown.is_err() {
+            eprintln!("{}", self.tmux(&["capture-pane", "-p"])?.trim_end());
+        }
+        shown?;
+        let picture = anstyle_svg::Term::new().render_svg(&cropped(&screen));
         fs::write(path, picture).with_context(|| format!("writing {}", path.display()))
     }
 
@@ -72,4 +76,25 @@ impl Drop for Terminal {
     fn drop(&mut self) {
         let _ = self.tmux(&["kill-server"]);
     }
+}
+
+/// Without empty rows, and without the page's list of events: what they name is this machine's.
+fn cropped(screen: &str) -> String {
+    let mut rows = screen.lines().filter(|row| !plain(row).trim().is_empty());
+    let mut kept: Vec<&str> = rows
+        .by_ref()
+        .take_while(|row| !plain(row).starts_with("events "))
+        .collect();
+    // The last row tells the keys.
+    kept.extend(rows.next_back());
+    kept.join("\n")
+}
+
+/// A row without its escape sequences.
+fn plain(row: &str) -> String {
+    let mut parts = row.split("\x1b[");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        text + part.split_once('m').map_or("", |(_, rest)| rest)
+    })
 }

@@ -105,7 +105,9 @@ pub(super) fn close(facts: &Facts) -> Advice {
     if let Some(trend) = facts.live_trend {
         effect += &format!("; {} a second are not closed", rounded(trend.growth));
     }
-    if let Some(left) = facts.forecast.seconds_to_exhaustion {
+    let left = facts.forecast.seconds_to_exhaustion;
+    // Of one that is full already there is nothing to foretell.
+    if let Some(left) = left.filter(|_| facts.usage.headroom().most > 0) {
         effect += &format!(", which is full in {}", time(left));
     }
     Advice {
