@@ -21,6 +21,10 @@ const PORT: u16 = 8080;
 /// Between two processes that connect.
 const PACE: Duration = Duration::from_millis(50);
 
+/// So many of them, and then nothing more happens: what portwatch reads one after the other has to
+/// be of one moment.
+const COUNT: usize = 10;
+
 fn peer() -> SocketAddr {
     ([127, 0, 0, 1], PORT).into()
 }
@@ -71,7 +75,7 @@ fn time_wait_belongs_to_who_opened_the_connection() {
         "explain", "-v", "--json", "--for", "2s", "-N", &selector, &peer,
     ];
     let finished = finish_once(&mut portwatch(&arguments), "watching for", |_| {
-        if last.elapsed() > PACE && gone.len() < 100 {
+        if last.elapsed() > PACE && gone.len() < COUNT {
             last = Instant::now();
             gone.push(connect_and_end(&netns, c"pw-gone"));
             drop(server.accept().expect("accept"));
