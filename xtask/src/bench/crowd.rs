@@ -12,8 +12,7 @@ use anyhow::{Context as _, Result, bail};
 use super::{
     bpf,
     capacity::among_many,
-    incident::explain,
-    sockets,
+    incident, sockets,
     table::{Row, Table, median},
     tracer::Tracer,
 };
@@ -82,7 +81,8 @@ pub fn checks(
     let scale = format!("{held} connections, {} sockets", 2 * held);
     one_shot(portwatch, &namespace, &scale, rounds, interrupt, table)?;
     among_many(portwatch, &namespace, &scale, rounds, interrupt, table)?;
-    explain(portwatch, &namespace, &scale, rounds, interrupt, table)?;
+    incident::explain(portwatch, &namespace, &scale, rounds, interrupt, table)?;
+    incident::top(portwatch, &namespace, &scale, interrupt, table)?;
     let (mut startups, mut found) = (Vec::new(), 0);
     for _ in 0..rounds {
         interrupt.check()?;
@@ -191,7 +191,7 @@ fn resident_mib(pid: u32) -> Result<f64> {
 }
 
 /// User and system time of a process, hundredths of a second.
-fn cpu_ticks(pid: u32) -> Result<u64> {
+pub fn cpu_ticks(pid: u32) -> Result<u64> {
     let path = format!("/proc/{pid}/stat");
     let text = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
     // Fields 14 and 15 of proc(5); the command name, field 2, may hold spaces.

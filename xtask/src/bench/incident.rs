@@ -3,15 +3,16 @@
 use std::{
     path::Path,
     process::{Child, Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result};
 
 use super::{
-    crowd::wall_ms,
+    crowd::{cpu_ticks, wall_ms},
     table::{Row, Table, median},
 };
-use crate::support::{interrupt::Interrupt, netns::Namespace};
+use crate::support::{interrupt::Interrupt, netns::Namespace, terminal::Terminal};
 
 /// Processes that have nothing to do with it, but have to be looked at.
 const PROCESSES: usize = 500;
@@ -40,6 +41,31 @@ pub fn explain(
         portwatch: format!("{:.2} s", median(&times)),
         peers: "-".into(),
         budget: "< 2 s at 100,000 sockets",
+    });
+    Ok(())
+}
+
+/// What the live table costs when nothing happens.
+pub fn top(
+    portwatch: &Path,
+    namespace: &Namespace,
+    scale: &str,
+    interrupt: &Interrupt,
+    table: &mut Table,
+) -> Result<()> {
+    let _bystanders = Bystanders::start()?;
+    let terminal = Terminal::start(portwatch, namespace.name())?;
+    // By then it has started, and named the openers for the first time.
+    interrupt.sleep_until(Instant::now() + Duration::from_secs(10))?;
+    let pid = terminal.pid()?;
+    let (before, begin) = (cpu_ticks(pid)?, Instant::now());
+    interrupt.sleep_until(begin + Duration::from_secs(10))?;
+    let percent = (cpu_ticks(pid)? - before) as f64 / begin.elapsed().as_secs_f64();
+    table.0.push(Row {
+        what: format!("CPU time of top, 1 s refresh, {scale}, {PROCESSES} further processes"),
+        portwatch: format!("{percent:.1} % of a core"),
+        peers: "-".into(),
+        budget: "< 5 %",
     });
     Ok(())
 }

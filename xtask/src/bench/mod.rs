@@ -22,7 +22,7 @@ use crate::{
     support::{
         interrupt::Interrupt,
         limits,
-        packages::{self, BPFTRACE, IP, SS},
+        packages::{self, BPFTRACE, IP, SS, TMUX},
         privilege,
     },
 };
@@ -78,7 +78,7 @@ pub fn run(args: Args) -> Result<()> {
         again.extend(numbers.map(OsString::from));
         return privilege::again_as_root(&again);
     }
-    packages::ensure(&[BPFTRACE, IP, SS])?;
+    packages::ensure(&[BPFTRACE, IP, SS, TMUX])?;
     limits::raise_open_files()?;
     let interrupt = Interrupt::install()?;
     let mut table = Table::default();

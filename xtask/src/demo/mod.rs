@@ -18,20 +18,20 @@ use serde_json::json;
 mod bound;
 mod haproxy;
 mod load;
-mod screenshot;
 mod story;
 mod watcher;
 
 use bound::BoundClients;
 use haproxy::Haproxy;
 use load::{Backends, Clients};
-use screenshot::Terminal;
 use story::Expected;
 use watcher::Watchers;
 
 use crate::{
     run::release_build,
-    support::{interrupt::Interrupt, limits, netns::Namespace, packages, privilege},
+    support::{
+        interrupt::Interrupt, limits, netns::Namespace, packages, privilege, terminal::Terminal,
+    },
 };
 
 /// Replays an outage: HAProxy runs out of local ports, and portwatch tells.

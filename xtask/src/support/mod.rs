@@ -8,4 +8,5 @@ pub mod packages;
 pub mod privilege;
 pub mod process;
 pub mod tally;
+pub mod terminal;
 pub mod workspace;

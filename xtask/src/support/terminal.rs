@@ -1,10 +1,10 @@
-//! `portwatch top` as it looks in a terminal, for the README.
+//! `portwatch top` in a terminal: how it looks, for the README, and what it costs.
 
 use std::{fs, path::Path, process::Command, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::support::interrupt::Interrupt;
+use super::interrupt::Interrupt;
 
 /// Large enough for every column, small enough to read on a page.
 const SIZE: [&str; 4] = ["-x", "132", "-y", "28"];
@@ -24,7 +24,7 @@ impl Terminal {
     /// When tmux can't be run.
     pub fn start(portwatch: &Path, namespace: &str) -> Result<Self> {
         let terminal = Self {
-            server: format!("portwatch-demo-{}", std::process::id()),
+            server: format!("portwatch-xtask-{}", std::process::id()),
         };
         let portwatch = portwatch.to_str().context("a path that is no text")?;
         let session = ["-f", "/dev/null", "new-session", "-d"];
@@ -49,6 +49,15 @@ impl Terminal {
         shown?;
         let picture = anstyle_svg::Term::new().render_svg(&cropped(&screen));
         fs::write(path, picture).with_context(|| format!("writing {}", path.display()))
+    }
+
+    /// The process in it.
+    ///
+    /// # Errors
+    /// When tmux can't be run.
+    pub fn pid(&self) -> Result<u32> {
+        let pid = self.tmux(&["display-message", "-p", "#{pane_pid}"])?;
+        pid.trim().parse().context("tmux told no process id")
     }
 
     /// Presses a key, by tmux's name.
