@@ -21,7 +21,8 @@ const RECORDS: usize = 65_536;
 /// Has the attached programs count some connections in a namespace of their own, and demands, where
 /// the kernel is `counting` runs, that each of them ran.
 ///
-/// Where the process may load programs and not make a namespace, loading and attaching has to do.
+/// Where the process may load programs and not make a namespace, or not set up what it made, as in a
+/// container whose sysctls are read-only, loading and attaching has to do.
 ///
 /// # Errors
 /// When a program does not do its work.
@@ -35,13 +36,18 @@ pub(super) fn run(
     match tried {
         Ok(Ok(ipv6)) if counting => all_ran(programs, ipv6),
         Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) if error.kind() == io::ErrorKind::PermissionDenied => {
+        Ok(Err(error)) if is_denied(error.kind()) => {
             log::info!("hook set {}: attached, not tried: {error}", plan.hooks);
             Ok(())
         }
         Ok(Err(error)) => Err(failed(&error.to_string())),
         Err(_) => Err(failed("its thread panicked")),
     }
+}
+
+fn is_denied(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    matches!(kind, PermissionDenied | ReadOnlyFilesystem)
 }
 
 /// Takes the trial out of what the tracer will tell.

@@ -83,3 +83,21 @@ fn a_namespace_that_does_not_exist_is_named_and_waited_for() {
         finished.stderr
     );
 }
+
+/// As in a container: the hooks can't be tried then, and have to be taken as they are.
+#[test]
+fn where_no_sysctl_can_be_set_it_starts_all_the_same() {
+    let mut watch = portwatch(&[&SHORT[..], &["-v", "--json"]].concat());
+    let finished = finish(sandbox::without_sysctls(&mut watch));
+    assert_eq!(finished.code(), 0, "{}", finished.stderr);
+    assert!(
+        finished.stderr.contains("attached, not tried"),
+        "{}",
+        finished.stderr
+    );
+    assert!(
+        finished.stdout.contains("\"event\":\"started\""),
+        "{}",
+        finished.stdout
+    );
+}

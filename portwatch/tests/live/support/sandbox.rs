@@ -13,7 +13,7 @@ use std::{
 };
 
 use rustix::{
-    mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_change},
+    mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_change, mount_remount},
     thread::UnshareFlags,
 };
 
@@ -40,6 +40,15 @@ pub fn without_btf(command: &mut Command) -> &mut Command {
     with_mount(command, || {
         let none = MountFlags::empty();
         mount(c"none", c"/sys/kernel/btf", c"tmpfs", none, None)
+    })
+}
+
+/// Lets the program change no sysctl, as containers do.
+pub fn without_sysctls(command: &mut Command) -> &mut Command {
+    with_mount(command, || {
+        let flags = MountFlags::BIND | MountFlags::RDONLY;
+        mount_bind(c"/proc/sys", c"/proc/sys")?;
+        mount_remount(c"/proc/sys", flags, c"")
     })
 }
 
