@@ -65,7 +65,6 @@ impl Assembly {
             namespaces,
             blocked: Blocked::default(),
             stop: Arc::default(),
-            permille: (options.warning_permille, options.critical_permille),
             sweep_interval: sweep_interval.unwrap_or(plan.time_wait.default_sweep_interval()),
         };
         // The namespaces first, so that a tuple that is seen at once has its capacity.
@@ -100,6 +99,7 @@ fn shared(object: &mut Object, options: &Options) -> Result<Shared, TracerError>
         },
         binds: BindCounts(object.take_map("BINDS").map(Mutex::new)?),
         trial: std::sync::OnceLock::new(),
+        ratios: options.ratios.into(),
     })
 }
 

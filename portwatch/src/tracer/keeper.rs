@@ -6,7 +6,7 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::{
-        Arc, OnceLock,
+        Arc, OnceLock, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering::Relaxed},
         mpsc,
     },
@@ -22,6 +22,7 @@ use super::{
     directory::Directory, namespaces::Namespaces, object::Object, slots::Slots,
     statistics::Statistics, sweep::Sweeper, table::Table, tally::Life,
 };
+use crate::model::Ratios;
 
 /// Time between two looks at the namespaces and the slots.
 const ROUND: Duration = Duration::from_secs(1);
@@ -57,6 +58,17 @@ pub(super) struct Shared {
     pub connections: Connections,
     /// The tuples of the trial, which are nobody's news.
     pub trial: OnceLock<Vec<Life>>,
+    /// The alert thresholds in force.
+    pub ratios: RwLock<Ratios>,
+}
+
+impl Shared {
+    /// The thresholds of a tuple of this capacity. Its entry may have others until the keeper's
+    /// next round: the kernel side gives a new tuple those that were in force when it was loaded.
+    pub fn thresholds(&self, capacity: u32) -> Thresholds {
+        let ratios = self.ratios.read().unwrap_or_else(PoisonError::into_inner);
+        ratios.thresholds(capacity)
+    }
 }
 
 /// The thread and the channel to it.
@@ -123,8 +135,6 @@ pub(super) struct Work {
     pub sweeper: Sweeper,
     pub namespaces: Namespaces,
     pub blocked: Blocked,
-    /// Alert thresholds, thousandths of the capacity: warning, critical.
-    pub permille: (u32, u32),
     pub sweep_interval: Duration,
     /// Set when the thread is to end: a sweep over a large machine takes its time.
     pub stop: Arc<AtomicBool>,
@@ -203,7 +213,7 @@ impl Work {
             ..
         } = self;
         let asked = blocked.refresh(object, namespaces, &busy);
-        self.apply_capacities();
+        self.apply_limits();
         self.shared.directory.replace(self.namespaces.describe());
         asked
     }
@@ -223,18 +233,18 @@ impl Work {
         busy
     }
 
-    /// Gives every tuple the capacity of its namespace: ranges change while containers run.
-    fn apply_capacities(&self) {
+    /// Gives every tuple the capacity of its namespace, for ranges change while containers run, and
+    /// the thresholds in force.
+    fn apply_limits(&self) {
         let Shared {
             table, statistics, ..
         } = &*self.shared;
-        let (warning, critical) = self.permille;
         for (slot, entry) in table.held(&statistics.read()) {
-            if let Some(found) = self.namespaces.found.get(&entry.key.netns)
-                && found.capacity() != entry.capacity
-            {
-                let capacity = found.capacity();
-                table.set_capacity(slot, capacity, Thresholds::new(capacity, warning, critical));
+            let found = self.namespaces.found.get(&entry.key.netns);
+            let capacity = found.map_or(entry.capacity, |found| found.capacity());
+            let thresholds = self.shared.thresholds(capacity);
+            if capacity != entry.capacity || thresholds != entry.thresholds {
+                table.set_capacity(slot, capacity, thresholds);
             }
         }
     }

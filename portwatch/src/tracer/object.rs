@@ -196,8 +196,8 @@ fn config(purpose: &Purpose<'_>, options: &Options) -> Config {
     let slow_search = options.slow_search.unwrap_or_default().as_nanos();
     Config {
         tw_timer_handler,
-        warning_permille: options.warning_permille,
-        critical_permille: options.critical_permille,
+        warning_permille: options.ratios.warning().permille(),
+        critical_permille: options.ratios.critical().permille(),
         connect_syscall: syscall::CONNECT,
         slow_search_ns: u32::try_from(slow_search).unwrap_or(u32::MAX),
         time_wait_at_close: time_wait_at_close.into(),

@@ -1,5 +1,7 @@
 use std::{fmt, time::Duration};
 
+use crate::model::Ratios;
+
 /// Everything that can be chosen about a tracer.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -11,10 +13,8 @@ pub struct Options {
     /// the price of the kernel's slow path for every system call of the machine. With hooks other
     /// than `fentry`, the results of bind(2) and its like, too.
     pub connect_errno: bool,
-    /// Warning threshold, thousandths of a tuple's capacity.
-    pub warning_permille: u32,
-    /// Critical threshold, thousandths of a tuple's capacity.
-    pub critical_permille: u32,
+    /// From how full on a tuple is worth an alert.
+    pub ratios: Ratios,
     /// Sockets that can be tracked.
     pub max_sockets: u32,
     /// Tuples that can be tracked.
@@ -39,8 +39,7 @@ impl Default for Options {
             hooks: None,
             time_wait: None,
             connect_errno: true,
-            warning_permille: 500,
-            critical_permille: 800,
+            ratios: Ratios::default(),
             max_sockets: 262_144,
             max_tuples: 65_536,
             ring_bytes: 256 * 1024,

@@ -1,6 +1,11 @@
 //! The running tracer as a stream of what happens.
 
-use std::{collections::VecDeque, io, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    io,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use aya::maps::{MapData, RingBuf};
 use portwatch_common::{Record, RecordKind};
@@ -18,7 +23,7 @@ use super::{
     programs::Programs,
     tally::{Tally, Tick},
 };
-use crate::model::{Event, EventKind, Started};
+use crate::model::{Event, EventKind, Ratios, Started};
 
 /// How long the events of a namespace that has just appeared may wait for its name.
 const NAMING: Duration = Duration::from_millis(100);
@@ -85,6 +90,16 @@ impl Tracer {
                 waited = wait(&mut self.ring, &mut self.taken) => waited?,
             }
         }
+    }
+
+    /// From now on other thresholds are in force. Every tuple has them when the keeper has looked
+    /// at it, which is soon; what that makes of its alert is told with the next tick.
+    pub fn set_thresholds(&mut self, ratios: Ratios, eta_warning: Option<Duration>) {
+        let in_force = self.shared.ratios.write();
+        *in_force.unwrap_or_else(PoisonError::into_inner) = ratios;
+        self.tally.eta_warning = eta_warning;
+        // Nobody waits for it.
+        drop(self.keeper.refresh());
     }
 
     /// Everything that is left at the end: what was not handed out yet, what the ring still holds,

@@ -58,7 +58,7 @@ pub(super) struct Tally {
     /// Whether ticks carry samples.
     want_samples: bool,
     /// A time to exhaustion below this is told.
-    eta_warning: Option<Duration>,
+    pub eta_warning: Option<Duration>,
 }
 
 impl Tally {
@@ -116,7 +116,8 @@ impl Tally {
         let reuse_after = shared.directory.reuse_after(&record.key);
         let usage = memory.note(now, &usage, entry.as_ref(), reuse_after);
         // The kernel side counts TIME_WAIT in full.
-        let held_back = entry.is_some_and(|it| it.thresholds.level(busy(&usage)) < level);
+        let held_back =
+            entry.is_some_and(|it| shared.thresholds(it.capacity).level(busy(&usage)) < level);
         if held_back || !memory.tell(level, now) {
             return None;
         }
@@ -322,9 +323,10 @@ fn quiet_crossing(
     shared: &Shared,
 ) -> Option<EventKind> {
     let busy = busy(usage);
-    let level = entry.thresholds.level(busy);
+    let thresholds = shared.thresholds(entry.capacity);
+    let level = thresholds.level(busy);
     let rose = level > memory.level();
-    let fell = memory.level() > Level::Ok && busy < entry.thresholds.recovered.cast_signed();
+    let fell = memory.level() > Level::Ok && busy < thresholds.recovered.cast_signed();
     // Where the kernel side knows the level, its record is on its way, or found no room in the ring.
     let known = if rose {
         level as u16 <= entry.level
