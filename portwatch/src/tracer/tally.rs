@@ -37,6 +37,9 @@ pub struct Tick {
     pub stats: Stats,
     /// Counters of each program.
     pub programs: Programs,
+    /// Connections of all tuples, TIME_WAIT and those from a bound port included: sockets in the
+    /// tracer's set.
+    pub tracked: u64,
 }
 
 /// A tuple's life in a slot, by the time it began: slots are used again.
@@ -212,7 +215,9 @@ impl Tally {
         let now = Duration::from_nanos(monotonic_ns());
         let mut kinds = self.health.look(&stats, now);
         let mut samples = Vec::new();
+        let mut tracked = 0;
         for (life, entry) in &entries {
+            tracked += u64::try_from(entry.used.saturating_add(entry.bound)).unwrap_or(0);
             let memory = self.memories.entry(*life).or_default();
             let usage = usage(entry.used, entry.time_wait, entry.capacity);
             let reuse_after = shared.directory.reuse_after(&entry.key);
@@ -250,6 +255,7 @@ impl Tally {
                 sweeps: self.sweeps,
                 stats,
                 programs,
+                tracked,
             },
         )
     }
