@@ -12,6 +12,7 @@ mod event;
 mod explanation;
 mod filter;
 pub mod forecast;
+mod ledger;
 mod namespace;
 mod opener;
 mod place;
@@ -43,6 +44,7 @@ pub use explanation::{
 };
 pub use filter::{Filter, NetnsFilter, parse_comm, parse_peer};
 pub use forecast::{EtaWarning, History, since_birth};
+pub use ledger::{Ledger, Row, Standing, Totals};
 pub use namespace::{Namespace, NetnsId, PortRange};
 pub use opener::{Connection, Opener, OpenerCounts, OpenerProcess};
 pub use place::Place;

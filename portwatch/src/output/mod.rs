@@ -5,6 +5,7 @@ mod escape;
 pub mod explain;
 pub mod json;
 pub mod nagios;
+pub mod prometheus;
 mod report;
 mod style;
 mod table;

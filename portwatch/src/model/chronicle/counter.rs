@@ -1,7 +1,7 @@
 /// A total since somebody watches, of a count that somebody else keeps: theirs may have begun
 /// before, and may begin anew.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Counter {
+pub(in crate::model) struct Counter {
     seen: u64,
     sum: u64,
 }

@@ -4,14 +4,14 @@ use crate::model::{NetnsId, Tuple};
 
 /// A namespace by what stays the same: its name may become known later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Netns {
+pub(in crate::model) enum Netns {
     Cookie(u64),
     Inum(u32),
 }
 
 /// A tuple by what stays the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Key {
+pub(in crate::model) struct Key {
     netns: Netns,
     bound_dev: u32,
     local_ip: Option<IpAddr>,
@@ -36,6 +36,14 @@ impl Key {
             local_ip: tuple.local_ip,
             peer_ip: tuple.peer_ip,
             peer_port: tuple.peer_port,
+        }
+    }
+
+    /// The same, whatever device its sockets are bound to.
+    pub fn on_any_device(self) -> Self {
+        Self {
+            bound_dev: 0,
+            ..self
         }
     }
 }

@@ -12,17 +12,15 @@ use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use self::{
-    counter::Counter,
-    fold::Limits,
-    key::{Key, Netns},
-};
+use self::fold::Limits;
 use super::{
     Event, EventKind, Failures, Interval, Item, Namespace, NetnsId, Openers, Report, Started,
     TracerState, Tuple,
 };
 
+pub(in crate::model) use counter::Counter;
 pub use course::{Course, Point};
+pub(in crate::model) use key::{Key, Netns};
 pub use story::Story;
 
 /// Tuples that are remembered at most; the tracer has no more unless told so.

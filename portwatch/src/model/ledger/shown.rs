@@ -1,0 +1,174 @@
+use std::{
+    cmp::Ordering,
+    collections::{HashMap, HashSet},
+};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::labels::Labels;
+use crate::model::{Forecast, Tuple, TupleSample, Usage, chronicle::Key};
+
+/// How long after its last failure a tuple is shown, however empty it is.
+const MEMORY: SignedDuration = SignedDuration::from_hours(1);
+
+/// The tuples that are shown, so few that a monitoring system can keep them all.
+#[derive(Debug, Default)]
+pub(super) struct Shown(HashMap<Key, Entry>);
+
+/// Those of one tuple, whatever device their sockets are bound to.
+#[derive(Debug)]
+struct Entry {
+    tuple: Tuple,
+    usage: Usage,
+    forecast: Forecast,
+    /// Connects that found no port since it is shown.
+    exhausted: u64,
+    failed_last: Option<Timestamp>,
+}
+
+/// A tuple that is shown.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// What a reader finds its namespace by: name or inode number.
+    pub netns: String,
+    /// Which tuple; its device is that of the fullest one.
+    pub tuple: Tuple,
+    /// How full.
+    pub usage: Usage,
+    /// Where to.
+    pub forecast: Forecast,
+    /// Connects that found no port since it is shown.
+    pub exhausted: u64,
+    /// The last of them, wall clock.
+    pub failed_last: Option<Timestamp>,
+}
+
+impl Shown {
+    /// Connects of the tuple found no port. Shows it from now on.
+    pub fn failed(&mut self, now: Timestamp, sample: &TupleSample, count: u64) {
+        let entry = self.entry(sample);
+        entry.exhausted = entry.exhausted.saturating_add(count);
+        entry.failed_last = Some(now);
+    }
+
+    /// Shows the `top` fullest tuples of these and as many that failed of late, the latest first.
+    pub fn choose<'a>(
+        &mut self,
+        now: Timestamp,
+        samples: impl Iterator<Item = &'a TupleSample>,
+        top: usize,
+    ) {
+        for entry in self.0.values_mut() {
+            entry.empty();
+        }
+        let mut held: Vec<&TupleSample> = Vec::new();
+        for sample in samples {
+            if sample.usage.used > 0 {
+                held.push(sample);
+            } else if let Some(entry) = self.0.get_mut(&key(&sample.tuple)) {
+                entry.usage.capacity = sample.usage.capacity;
+            }
+        }
+        // Devices apart, a tuple is there once: twice as many are nearly always enough.
+        let enough = top.saturating_mul(2);
+        if held.len() > enough {
+            held.select_nth_unstable_by(enough, |a, b| fuller(a, b));
+            let beyond = held.split_off(enough);
+            self.refresh(&beyond);
+        }
+        held.sort_unstable_by(|a, b| fuller(a, b));
+        let mut kept = HashSet::new();
+        for sample in &held {
+            if kept.len() >= top {
+                break;
+            }
+            if kept.insert(key(&sample.tuple)) {
+                self.entry(sample);
+            }
+        }
+        self.refresh(&held);
+        kept.extend(self.lately(now, top));
+        self.0.retain(|key, _| kept.contains(key));
+    }
+
+    /// Brings what is shown already up to date: of several devices, the fullest one counts.
+    fn refresh(&mut self, samples: &[&TupleSample]) {
+        for sample in samples {
+            if let Some(entry) = self.0.get_mut(&key(&sample.tuple))
+                && (entry.usage.used == 0 || sample.usage.utilisation() > entry.usage.utilisation())
+            {
+                entry.tuple.clone_from(&sample.tuple);
+                entry.usage = sample.usage;
+                entry.forecast = sample.forecast;
+            }
+        }
+    }
+
+    /// The latest to fail, `top` at most.
+    fn lately(&self, now: Timestamp, top: usize) -> Vec<Key> {
+        let mut failed: Vec<(Timestamp, Key)> = self
+            .0
+            .iter()
+            .filter_map(|(key, entry)| Some((entry.failed_last?, *key)))
+            .filter(|(last, _)| now.duration_since(*last) < MEMORY)
+            .collect();
+        failed.sort_unstable_by_key(|(last, _)| std::cmp::Reverse(*last));
+        failed.truncate(top);
+        failed.into_iter().map(|(_, key)| key).collect()
+    }
+
+    /// What is shown, the fullest first.
+    pub fn rows(&self, labels: &Labels<'_>) -> Vec<Row> {
+        let row = |entry: &Entry| Row {
+            netns: labels.of(&entry.tuple.netns),
+            tuple: entry.tuple.clone(),
+            usage: entry.usage,
+            forecast: entry.forecast,
+            exhausted: entry.exhausted,
+            failed_last: entry.failed_last,
+        };
+        let mut rows: Vec<Row> = self.0.values().map(row).collect();
+        rows.sort_unstable_by(|a, b| order((&a.usage, &a.tuple), (&b.usage, &b.tuple)));
+        rows
+    }
+
+    fn entry(&mut self, sample: &TupleSample) -> &mut Entry {
+        self.0.entry(key(&sample.tuple)).or_insert_with(|| Entry {
+            tuple: sample.tuple.clone(),
+            usage: sample.usage,
+            forecast: sample.forecast,
+            exhausted: 0,
+            failed_last: None,
+        })
+    }
+}
+
+impl Entry {
+    /// As if it had no connection any more.
+    fn empty(&mut self) {
+        self.forecast = Forecast::default();
+        self.usage = Usage {
+            used: 0,
+            time_wait: 0,
+            reclaimable: None,
+            room: None,
+            ..self.usage
+        };
+    }
+}
+
+fn key(tuple: &Tuple) -> Key {
+    Key::of(tuple).on_any_device()
+}
+
+fn fuller(a: &TupleSample, b: &TupleSample) -> Ordering {
+    order((&a.usage, &a.tuple), (&b.usage, &b.tuple))
+}
+
+/// The fullest first, then those with more ports in use.
+fn order(a: (&Usage, &Tuple), b: (&Usage, &Tuple)) -> Ordering {
+    let by_utilisation = b.0.utilisation().total_cmp(&a.0.utilisation());
+    by_utilisation
+        .then_with(|| b.0.used.cmp(&a.0.used))
+        .then_with(|| a.1.cmp(b.1))
+}
