@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use portwatch::{
     cli::{self, Command, Parsed},
-    commands::{check, doctor, explain, free, record, replay, top, watch},
+    commands::{check, daemon, doctor, explain, free, record, replay, top, watch},
     exit::Exit,
     logging,
 };
@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         Command::Free(args) => free::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Record(args) => record::run(&args, ratios),
+        Command::Daemon(args) => daemon::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Doctor(args) => doctor::run(&args),
     };

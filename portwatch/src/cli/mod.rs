@@ -2,7 +2,9 @@
 
 mod ask;
 mod check;
+mod daemon;
 mod explain;
+pub mod file;
 mod filter;
 mod free;
 mod parse;
@@ -16,6 +18,7 @@ use log::LevelFilter;
 
 pub use ask::AskArgs;
 pub use check::{CheckArgs, SourceChoice};
+pub use daemon::{DaemonArgs, Listen, LogForm};
 pub use explain::{ExplainArgs, Whom};
 pub use filter::TupleArgs;
 pub use free::FreeArgs;
@@ -34,6 +37,7 @@ Examples:
   portwatch check -w 70% -c 90%                one shot, for a monitoring system
   portwatch free 10.0.0.2:443                  how many more connections there
   portwatch explain 10.0.0.2:443               why there are none left, and what to do
+  portwatch daemon --listen 127.0.0.1:9817     metrics for Prometheus, and a log
   portwatch record incident.pw                 write down what happens, for others to look at
   portwatch replay incident.pw                 what happened, on any machine
   portwatch doctor                             what works on this machine
@@ -70,6 +74,8 @@ pub enum Command {
     Free(FreeArgs),
     /// Tell why connects to a peer run out of ports, and what to do about it on this host
     Explain(ExplainArgs),
+    /// Serve metrics and log events, in the background for as long as the host runs
+    Daemon(Box<DaemonArgs>),
     /// Write what happens to a file, to be looked at later
     Record(Box<RecordArgs>),
     /// Look at a recording, on any machine and without privileges
@@ -120,6 +126,7 @@ impl Command {
             Self::Check(args) => (args.log, LevelFilter::Off),
             Self::Free(args) => (args.log, LevelFilter::Off),
             Self::Explain(args) => (args.log, LevelFilter::Off),
+            Self::Daemon(args) => (args.log, args.tracer.bpf_log.into()),
             Self::Record(args) => (args.log, args.tracer.bpf_log.into()),
             Self::Replay(args) => (args.log, LevelFilter::Off),
             Self::Doctor(args) => (args.log, LevelFilter::Off),

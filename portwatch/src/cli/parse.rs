@@ -42,16 +42,22 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Parsed, Ex
     })
 }
 
-fn try_parse(arguments: Vec<OsString>) -> Result<Parsed, clap::Error> {
-    let command = Cli::try_parse_from(arguments)?.into_command();
+pub(super) fn try_parse(arguments: Vec<OsString>) -> Result<Parsed, clap::Error> {
+    let mut command = Cli::try_parse_from(&arguments)?.into_command();
+    if let Command::Daemon(args) = &mut command {
+        args.words = arguments;
+    }
     let ratios = match &command {
         Command::Watch(args) => Ratios::new(args.warning, args.critical),
         Command::Top(args) => Ratios::new(args.warning, args.critical),
         Command::Check(args) => Ratios::new(args.warning, args.critical),
         Command::Record(args) => Ratios::new(args.warning, args.critical),
-        Command::Free(_) | Command::Explain(_) | Command::Replay(_) | Command::Doctor(_) => {
-            Ok(Ratios::default())
-        }
+        // The daemon's file has a say in them, too.
+        Command::Daemon(_)
+        | Command::Free(_)
+        | Command::Explain(_)
+        | Command::Replay(_)
+        | Command::Doctor(_) => Ok(Ratios::default()),
     };
     let ratios = ratios.map_err(|error| Cli::command().error(ErrorKind::ValueValidation, error))?;
     Ok(Parsed { command, ratios })

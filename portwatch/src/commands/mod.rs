@@ -3,6 +3,7 @@
 
 mod ask;
 pub mod check;
+pub mod daemon;
 pub mod doctor;
 mod end;
 pub mod explain;
