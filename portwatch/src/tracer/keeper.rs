@@ -188,10 +188,10 @@ impl Work {
                 next_round = Instant::now() + ROUND;
             }
             if now >= next_sweep {
-                match self.sweep() {
-                    Ok(()) => drop(reports.send(Report::Swept(self.sweeper.totals))),
-                    Err(error) => tell(Err(error)),
-                }
+                let swept = self.sweep();
+                self.sweeper.totals.failed = swept.is_err();
+                tell(swept);
+                let _ = reports.send(Report::Swept(self.sweeper.totals));
                 last_sweep = Instant::now();
                 pause = now.elapsed() * SWEEP_SHARE;
                 next_sweep = last_sweep + self.sweep_interval.max(pause);

@@ -23,6 +23,8 @@ pub struct Sweeps {
     pub sockets: u64,
     /// Duration of the last sweep, nanoseconds.
     pub last_ns: u64,
+    /// Whether the last sweep that was tried failed.
+    pub failed: bool,
 }
 
 /// Does the sweeps.
