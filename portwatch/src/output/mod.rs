@@ -3,6 +3,8 @@
 
 mod escape;
 pub mod explain;
+pub mod html;
+pub mod journal;
 pub mod json;
 pub mod nagios;
 pub mod prometheus;

@@ -57,14 +57,15 @@ impl TextWriter {
             columns: Columns::default(),
         }
     }
-}
 
-impl EventWriter for TextWriter {
-    fn event(&mut self, out: &mut dyn io::Write, event: &Event) -> io::Result<()> {
+    /// Writes one event without its time, for a log that notes that by itself.
+    ///
+    /// # Errors
+    /// What `out` returns.
+    pub fn message(&mut self, out: &mut dyn io::Write, event: &Event) -> io::Result<()> {
         let Self { options, columns } = self;
-        let zoned = event.time.to_zoned(options.zone.clone());
-        write!(out, "{}  ", zoned.strftime("%H:%M:%S%.3f"))?;
         let label = |text, style| paint(text, LABEL, style, options.color);
+
         match &event.kind {
             EventKind::Started(started) => {
                 write!(out, "{}  ", label("STARTED", NOTE))?;
@@ -85,6 +86,14 @@ impl EventWriter for TextWriter {
                 writeln!(out, "{}  {}", label("DEGRADED", CAUTION), escape(reason))
             }
         }
+    }
+}
+
+impl EventWriter for TextWriter {
+    fn event(&mut self, out: &mut dyn io::Write, event: &Event) -> io::Result<()> {
+        let zoned = event.time.to_zoned(self.options.zone.clone());
+        write!(out, "{}  ", zoned.strftime("%H:%M:%S%.3f"))?;
+        self.message(out, event)
     }
 }
 
