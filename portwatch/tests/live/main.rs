@@ -19,6 +19,7 @@ mod blockers;
 mod capacity;
 mod causes;
 mod check;
+mod daemon;
 mod ending;
 mod explain;
 mod explain_whom;

@@ -39,7 +39,7 @@ pub fn portwatch(arguments: &[&str]) -> Command {
         .env_remove("RUST_LOG");
     if matches!(
         arguments.first(),
-        Some(&("watch" | "explain" | "top" | "record"))
+        Some(&("watch" | "explain" | "top" | "record" | "daemon"))
     ) && !arguments.contains(&"--hooks")
         && let Some(hooks) = environment::hooks()
     {

@@ -58,6 +58,17 @@ pub fn with_btf<'a>(command: &'a mut Command, file: &Path) -> &'a mut Command {
     with_mount(command, move || mount_bind(file.as_c_str(), BTF))
 }
 
+/// Shows the program a directory instead of systemd's, if this machine has one: its journal's socket
+/// is `journal/socket` in it.
+pub fn with_systemd<'a>(command: &'a mut Command, directory: &Path) -> Option<&'a mut Command> {
+    let directory = CString::new(directory.as_os_str().as_bytes()).expect("a path");
+    let there = Path::new(SYSTEMD).is_dir();
+    there.then(|| with_mount(command, move || mount_bind(directory.as_c_str(), SYSTEMD)))
+}
+
+/// Where systemd's sockets are.
+const SYSTEMD: &str = "/run/systemd";
+
 /// Where the kernel tells its own types.
 pub const BTF: &str = "/sys/kernel/btf/vmlinux";
 
