@@ -1,9 +1,12 @@
-use std::{ffi::OsString, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf, str::FromStr};
 
 use clap::{Args, ValueEnum};
 
-use super::{LogArgs, TracerArgs, TupleArgs};
-use crate::model::{Ratio, parse_duration};
+use super::{
+    LogArgs, TracerArgs, TupleArgs,
+    watch::{Choice, parse_or},
+};
+use crate::model::Ratio;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -46,10 +49,9 @@ pub struct DaemonArgs {
     /// Call it critical from this share on
     #[arg(long, value_name = "RATIO", default_value = "80%")]
     pub critical: Ratio,
-    /// Warn, too, when a tuple will be full within this time at its present pace: 60s [default:
-    /// never]
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    pub eta_warning: Option<Duration>,
+    /// Warn, too, when a tuple will be full within this time at its present pace: 60s
+    #[arg(long, value_name = "DURATION", default_value = "never", value_parser = parse_never)]
+    pub eta_warning: Choice,
     #[command(flatten)]
     #[expect(
         missing_docs,
@@ -71,6 +73,10 @@ pub struct DaemonArgs {
     /// The command line that these are from, the program's name first: a file's options go between.
     #[arg(skip)]
     pub words: Vec<OsString>,
+}
+
+fn parse_never(text: &str) -> Result<Choice, String> {
+    parse_or("never", text)
 }
 
 /// Where to serve HTTP.

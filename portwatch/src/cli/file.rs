@@ -240,6 +240,7 @@ mod tests {
     fn a_value_is_valid_here_if_it_is_there() {
         assert_eq!(check(&option("warning", &["0.4"])), Ok(()));
         assert_eq!(check(&option("port", &["80", "443"])), Ok(()));
+        assert_eq!(check(&option("eta_warning", &["never"])), Ok(()));
         for (key, value, words) in [
             ("warning", "50", "for a percentage write 50%"),
             ("interval", "0", "the least duration is 1ms"),
@@ -250,6 +251,8 @@ mod tests {
             ),
             ("port", "65536", "65536 is not in 0..=65535"),
             ("top", "0", "0 is not in 1..="),
+            ("sweep_interval", "soon", "bare number is seconds; or auto"),
+            ("eta_warning", "auto", "bare number is seconds; or never"),
             ("listen", "localhost", "127.0.0.1:9817"),
             ("peer", "--config=x", "10.0.0.7"),
         ] {

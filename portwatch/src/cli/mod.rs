@@ -26,7 +26,7 @@ pub use parse::{Parsed, parse};
 pub use record::RecordArgs;
 pub use replay::{ReplayArgs, Speed, View};
 pub use top::{TopArgs, ViewArgs};
-pub use watch::{BpfLog, Color, Hooks, SlowSearch, TimeWaitChoice, TracerArgs, WatchArgs};
+pub use watch::{BpfLog, Choice, Color, Hooks, SlowSearch, TimeWaitChoice, TracerArgs, WatchArgs};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -81,10 +81,10 @@ pub struct TracerArgs {
     /// How to follow TIME_WAIT: by each timer's events, or by sweeps alone (cheaper, less exact)
     #[arg(long, value_name = "HOW", value_enum, default_value_t = TimeWaitChoice::Auto)]
     pub time_wait: TimeWaitChoice,
-    /// Time between two sweeps over the kernel's own list [default: 60s, or 5s with --time-wait
-    /// sweep]
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    pub sweep_interval: Option<Duration>,
+    /// Time between two sweeps over the kernel's own list; auto is 60s, or 5s where sweeps follow
+    /// TIME_WAIT
+    #[arg(long, value_name = "DURATION", default_value = "auto", value_parser = parse_auto)]
+    pub sweep_interval: Choice,
     /// Look at what connect(2) returns, to tell missing source addresses, and bind(2), to tell that
     /// no port was free; slows every system call
     #[arg(long, value_name = "on|off", default_value = "on")]
@@ -166,6 +166,27 @@ impl From<BpfLog> for LevelFilter {
 /// How long a port search may take; none for no look at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SlowSearch(pub Option<Duration>);
+
+/// A duration; none where that is left to the program, or where there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Choice(pub Option<Duration>);
+
+fn parse_auto(text: &str) -> Result<Choice, String> {
+    parse_or("auto", text)
+}
+
+/// Reads a duration, or the word for none.
+///
+/// # Errors
+/// A sentence for the command line.
+pub(super) fn parse_or(none: &str, text: &str) -> Result<Choice, String> {
+    if text.trim() == none {
+        return Ok(Choice(None));
+    }
+    let duration = parse_duration(text);
+    let duration = duration.map_err(|error| format!("{error}; or {none}"))?;
+    Ok(Choice(Some(duration)))
+}
 
 /// The kernel side measures in 32 bits of nanoseconds.
 const LONGEST_SEARCH: Duration = Duration::from_secs(4);

@@ -37,7 +37,7 @@ pub(super) fn options(
         slow_search: tracer.slow_search.0,
         eta_warning,
         interval: tracer.interval,
-        sweep_interval: tracer.sweep_interval,
+        sweep_interval: tracer.sweep_interval.0,
     }
 }
 

@@ -48,7 +48,7 @@ impl Service {
         let listeners = http::bind(&args.listen).await?;
         let exposure = Rc::new(RefCell::new(Exposure::new(args.tracer.interval)));
         let tracer = Tracer::start(
-            &options(&args.tracer, merged.ratios, args.eta_warning),
+            &options(&args.tracer, merged.ratios, args.eta_warning.0),
             true,
         )?;
         http::serve(listeners, &exposure);
@@ -144,7 +144,8 @@ impl Service {
             log::warn!("a restart is needed for {}", waiting.join(", "));
         }
         let args = &merged.args;
-        self.tracer.set_thresholds(merged.ratios, args.eta_warning);
+        self.tracer
+            .set_thresholds(merged.ratios, args.eta_warning.0);
         self.log
             .change(args.log_form, filter.clone(), merged.ratios);
         self.filter = filter;

@@ -82,3 +82,37 @@ fn options_come_before_it() {
     });
     assert_eq!(daemon.metrics().of("portwatch_warning_ratio"), 0.3);
 }
+
+/// The file that comes with the packages shows each option with its default.
+#[test]
+fn the_one_that_comes_with_it_says_what_the_defaults_are() {
+    let text = include_str!("../../../../dist/portwatch.toml");
+    let options = text.lines().filter_map(|line| {
+        let option = line.strip_prefix('#')?;
+        let key = option.split_once(" = ")?.0;
+        // The socket is not there yet.
+        let is_key = key.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+        (is_key && !key.starts_with("socket")).then_some(option)
+    });
+    let options: Vec<&str> = options.collect();
+    assert!(options.len() > 15, "{options:?}");
+    for text in [text, &options.join("\n")] {
+        let finished = checked(&file(text), &["--check-config"]);
+        assert_eq!(finished.code(), 0, "{}", finished.stderr);
+    }
+    let help = finish(&mut portwatch(&["daemon", "--help"])).stdout;
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    for option in options {
+        let (key, value) = option.split_once(" = ").expect("an option");
+        let flag = format!("--{} ", key.replace('_', "-"));
+        let rest = &help[help.find(&flag).unwrap_or_else(|| panic!("no {flag}"))..];
+        let next = rest[2..].find(" --").map_or(rest.len(), |at| at + 2);
+        let default = match value.trim_matches('"') {
+            "[]" | "journal" => continue,
+            "true" => "on",
+            value => value,
+        };
+        let told = format!("[default: {default}]");
+        assert!(rest[..next].contains(&told), "{told} in {}", &rest[..next]);
+    }
+}
