@@ -41,16 +41,25 @@ fn text(buffer: &Buffer) -> String {
     text
 }
 
-/// Compares with a picture on disk.
-fn pictured(name: &str, app: &mut App, size: (u16, u16), theme: &Theme) {
-    let drawn = text(&buffer(app, size, theme));
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/output/tui/view/pictures");
-    let path = path.join(format!("{name}.txt"));
+/// Compares with a picture, which is part of the program: tests run where there are no sources, too.
+/// A new one has to be there as an empty file first.
+macro_rules! pictured {
+    ($name:literal, $app:expr, $size:expr, $theme:expr) => {
+        compare(
+            $name,
+            include_str!(concat!("pictures/", $name, ".txt")),
+            &text(&buffer($app, $size, $theme)),
+        )
+    };
+}
+
+fn compare(name: &str, expected: &str, drawn: &str) {
     if std::env::var_os("PORTWATCH_PICTURES").is_some_and(|value| value == "write") {
-        std::fs::write(&path, &drawn).unwrap();
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/output/tui/view/pictures");
+        std::fs::write(path.join(format!("{name}.txt")), drawn).unwrap();
+        return;
     }
-    let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(drawn, expected, "{}:\n{drawn}", path.display());
+    assert_eq!(drawn, expected, "{name}:\n{drawn}");
 }
 
 fn press(app: &mut App, keys: &str) {
@@ -62,9 +71,9 @@ fn press(app: &mut App, keys: &str) {
 #[test]
 fn the_table() {
     let mut app = app(60);
-    pictured("table-80x24", &mut app, (80, 24), &UNICODE);
-    pictured("table-200x60", &mut app, (200, 60), &UNICODE);
-    pictured("table-ascii-80x24", &mut app, (80, 24), &ASCII);
+    pictured!("table-80x24", &mut app, (80, 24), &UNICODE);
+    pictured!("table-200x60", &mut app, (200, 60), &UNICODE);
+    pictured!("table-ascii-80x24", &mut app, (80, 24), &ASCII);
 }
 
 #[test]
@@ -72,33 +81,33 @@ fn a_table_with_something_to_tell() {
     let mut frozen = App::new(setup());
     press(&mut frozen, "f");
     items(60).iter().for_each(|item| frozen.take(item));
-    pictured("frozen-80x24", &mut frozen, (80, 24), &UNICODE);
+    pictured!("frozen-80x24", &mut frozen, (80, 24), &UNICODE);
     let mut filtered = app(60);
     press(&mut filtered, "/shop 54");
-    pictured("filter-80x24", &mut filtered, (80, 24), &UNICODE);
+    pictured!("filter-80x24", &mut filtered, (80, 24), &UNICODE);
     filtered.handle(Key::Enter);
     press(&mut filtered, "ssssr");
-    pictured("filtered-80x24", &mut filtered, (80, 24), &UNICODE);
+    pictured!("filtered-80x24", &mut filtered, (80, 24), &UNICODE);
 }
 
 #[test]
 fn groups() {
     let mut app = app(60);
     press(&mut app, "gggg");
-    pictured("groups-80x24", &mut app, (80, 24), &UNICODE);
+    pictured!("groups-80x24", &mut app, (80, 24), &UNICODE);
 }
 
 #[test]
 fn a_tuple() {
     let mut app = app(60);
     app.handle(Key::Enter);
-    pictured("detail-80x24", &mut app, (80, 24), &UNICODE);
+    pictured!("detail-80x24", &mut app, (80, 24), &UNICODE);
     app.take(&report());
-    pictured("detail-report-80x24", &mut app, (80, 24), &ASCII);
+    pictured!("detail-report-80x24", &mut app, (80, 24), &ASCII);
     app.handle(Key::End);
-    pictured("detail-end-80x24", &mut app, (80, 24), &UNICODE);
+    pictured!("detail-end-80x24", &mut app, (80, 24), &UNICODE);
     app.handle(Key::Home);
-    pictured("detail-report-200x60", &mut app, (200, 60), &UNICODE);
+    pictured!("detail-report-200x60", &mut app, (200, 60), &UNICODE);
 }
 
 #[test]
@@ -110,9 +119,9 @@ fn help_and_a_recording() {
         speed: 2.0,
         paused: false,
     });
-    pictured("replay-80x24", &mut app, (80, 24), &UNICODE);
+    pictured!("replay-80x24", &mut app, (80, 24), &UNICODE);
     press(&mut app, "h");
-    pictured("help-80x24", &mut app, (80, 24), &UNICODE);
+    pictured!("help-80x24", &mut app, (80, 24), &UNICODE);
 }
 
 #[test]
