@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that has to hold before a change is taken.
 
 use std::{
+    ffi::OsStr,
     io::{BufRead as _, BufReader},
     process::{Command, Stdio},
     time::{Duration, Instant},
@@ -63,11 +64,13 @@ pub fn run(args: Args) -> Result<()> {
         steps.step("unit tests", || tests(&mut cargo(&unit), &mut tally));
     } else {
         steps.step("tests", || all_tests(&mut tally));
-        steps.step("the demonstration, with a real HAProxy", || {
-            demonstration(&[])
+        steps.step("the demonstration, with a real HAProxy, and top", || {
+            // The pictures are drawn only when top shows HAProxy's tuple first, and it as the owner.
+            let pictures = workspace::target().join("top");
+            demonstration(&["--screenshot".as_ref(), pictures.as_os_str()])
         });
         steps.step("the same, half of the ports bound by others", || {
-            demonstration(&["--bound"])
+            demonstration(&["--bound".as_ref()])
         });
         steps.step("documentation", || {
             let mut doc = cargo(&["doc", "--locked", "--no-deps"]);
@@ -104,7 +107,7 @@ fn all_tests(tally: &mut Tally) -> Result<()> {
 }
 
 /// The incident end to end; it fails unless portwatch's count is HAProxy's own.
-fn demonstration(arguments: &[&str]) -> Result<()> {
+fn demonstration(arguments: &[&OsStr]) -> Result<()> {
     let itself = std::env::current_exe().context("finding this program")?;
     let portwatch = workspace::target().join("debug/portwatch");
     process::run(
