@@ -301,14 +301,16 @@ fn sockets_that_were_passed_out_of_the_namespace() {
         ..Group::nobodys(kind, &[port])
     };
     let expected = [group("idle", 30_004), group("bind-before-connect", 30_005)];
-    assert_eq!(groups(&netns), expected);
+    // Every process that another test is just starting shares them until its exec.
+    wait::until("both to be this process's", wait::SOON, || {
+        (groups(&netns) == expected).then_some(())
+    });
 
     // Under way, so in nobody's hands that can be seen.
     let (here, _there) = UnixDatagram::pair().expect("socketpair");
     for socket in sockets {
         passing::send(&here, &socket).expect("send a descriptor");
     }
-    // Every process that another test is just starting shares them until its exec.
     let told = wait::until("nobody to hold the sockets", wait::SOON, || {
         let nobody = |group: &Group| group.pid.is_none() && !group.orphan;
         Some(groups(&netns)).filter(|told| told.iter().all(nobody))
