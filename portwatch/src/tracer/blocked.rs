@@ -5,9 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::time::{ClockId, clock_gettime};
-
-use super::{TracerError, exact::obstacles, namespaces::Namespaces, object::Object};
+use super::{
+    TracerError, clock::processor_time, exact::obstacles, namespaces::Namespaces, object::Object,
+};
 use crate::model::Search;
 
 /// Time between two looks at a namespace whose tuples hold ports.
@@ -101,9 +101,4 @@ impl Blocked {
         due.sort_unstable();
         due.into_iter().map(|(.., cookie)| cookie).collect()
     }
-}
-
-/// What the calling thread has used of a processor.
-fn processor_time() -> Duration {
-    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }

@@ -1,5 +1,7 @@
 //! The kernel side's clock, and the wall clock's time of its stamps.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 
 /// The clock of the kernel side's time stamps, nanoseconds (`bpf_ktime_get_ns`).
@@ -20,4 +22,11 @@ pub(super) fn wall(ns: u64) -> Timestamp {
     let ago = SignedDuration::from_nanos(i64::try_from(ago).unwrap_or(0));
     let now = Timestamp::now();
     now.checked_sub(ago).unwrap_or(now)
+}
+
+/// What the calling thread has used of a processor: what its work costs, however long it had to wait
+/// for one.
+pub(super) fn processor_time() -> Duration {
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(used).unwrap_or_default()
 }

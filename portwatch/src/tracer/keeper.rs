@@ -18,9 +18,9 @@ use portwatch_common::Thresholds;
 use tokio::sync::{mpsc as async_mpsc, oneshot};
 
 use super::{
-    Sweeps, TracerError, bind_counts::BindCounts, blocked::Blocked, connections::Connections,
-    directory::Directory, namespaces::Namespaces, object::Object, slots::Slots,
-    statistics::Statistics, sweep::Sweeper, table::Table, tally::Life,
+    Sweeps, TracerError, bind_counts::BindCounts, blocked::Blocked, clock::processor_time,
+    connections::Connections, directory::Directory, namespaces::Namespaces, object::Object,
+    slots::Slots, statistics::Statistics, sweep::Sweeper, table::Table, tally::Life,
 };
 use crate::model::Ratios;
 
@@ -29,8 +29,8 @@ const ROUND: Duration = Duration::from_secs(1);
 /// Time between two sweeps at least, however often one is asked for.
 const SWEEP_PAUSE: Duration = Duration::from_secs(10);
 
-/// A sweep's pause is at least so many times as long as the sweep: a walk looks at every socket of
-/// the machine once for each namespace, which on a host of thousands of them takes seconds.
+/// A sweep's pause is at least so many times as long as the sweep worked: a walk looks at every socket
+/// of the machine once for each namespace, which on a host of thousands of them takes seconds.
 const SWEEP_SHARE: u32 = 50;
 
 /// What the event side asks of the keeper.
@@ -188,12 +188,13 @@ impl Work {
                 next_round = Instant::now() + ROUND;
             }
             if now >= next_sweep {
+                let before = processor_time();
                 let swept = self.sweep();
                 self.sweeper.totals.failed = swept.is_err();
                 tell(swept);
                 let _ = reports.send(Report::Swept(self.sweeper.totals));
                 last_sweep = Instant::now();
-                pause = now.elapsed() * SWEEP_SHARE;
+                pause = processor_time().saturating_sub(before) * SWEEP_SHARE;
                 next_sweep = last_sweep + self.sweep_interval.max(pause);
             }
         }
