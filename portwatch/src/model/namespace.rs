@@ -84,14 +84,20 @@ impl Namespace {
     #[must_use]
     pub fn reuse_after(&self, bound_dev: u32, ends: [IpAddr; 2]) -> Option<Duration> {
         let loopback = bound_dev == LOOPBACK_IFINDEX || ends.iter().any(IpAddr::is_loopback);
-        let allowed = match self.tw_reuse {
-            Some(1) => true,
-            Some(2) => loopback,
-            _ => false,
-        };
-        let stamped = self.timestamps != Some(false);
-        (allowed && stamped).then(|| self.tw_reuse_delay.unwrap_or(REUSE_DELAY))
+        reuses(self.tw_reuse, self.timestamps, loopback)
+            .then(|| self.tw_reuse_delay.unwrap_or(REUSE_DELAY))
     }
+}
+
+/// Whether connect takes ports back from TIME_WAIT at all (`tcp_twsk_unique`, net/ipv4/tcp_ipv4.c,
+/// 4.19 and later), by `tcp_tw_reuse` and `tcp_timestamps`.
+pub(super) fn reuses(tw_reuse: Option<u8>, timestamps: Option<bool>, loopback: bool) -> bool {
+    let allowed = match tw_reuse {
+        Some(1) => true,
+        Some(2) => loopback,
+        _ => false,
+    };
+    allowed && timestamps != Some(false)
 }
 
 /// Before 6.14.

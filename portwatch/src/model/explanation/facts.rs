@@ -2,7 +2,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Blocker, Forecast, Hold, Owner, PortRange, Usage};
+use crate::model::{Blocker, Forecast, Hold, Owner, PortRange, Usage, namespace};
 
 /// What is known of a tuple and of what it shares ports with. What nobody has read is none.
 #[derive(Clone, Debug, PartialEq)]
@@ -172,12 +172,7 @@ impl Facts {
     /// Whether connect takes ports back from TIME_WAIT, after a second (`tcp_twsk_unique`,
     /// net/ipv4/tcp_ipv4.c, 4.19 and later).
     pub(super) fn reuses(&self) -> bool {
-        let allowed = match self.tw_reuse {
-            Some(1) => true,
-            Some(2) => self.loopback,
-            _ => false,
-        };
-        allowed && self.timestamps != Some(false)
+        namespace::reuses(self.tw_reuse, self.timestamps, self.loopback)
     }
 
     /// Ports that sockets of processes hold through bind.
