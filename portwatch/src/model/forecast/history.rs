@@ -8,9 +8,9 @@ use crate::model::Usage;
 pub(super) const TIME_WAIT_MS: i64 = 60_000;
 /// Looks closer together than this are kept as one, milliseconds.
 const FINE_MS: i64 = 500;
-/// Up to this age, milliseconds; older looks are kept [`COARSE_MS`] apart.
-const FINE_AGE_MS: i64 = 4_000;
-const COARSE_MS: i64 = 3_000;
+/// From an age on looks are kept so far apart, both in milliseconds: by at most a quarter of the age,
+/// so that what a look back of that length finds is hardly older.
+const COARSE_MS: [(i64, i64); 2] = [(4_000, 1_000), (16_000, 3_000)];
 /// So much later at most than it was closed is a connection counted in TIME_WAIT, milliseconds: where
 /// only sweeps find it, it takes an interval of theirs.
 const CLOSED_MS: i64 = 10_000;
@@ -192,15 +192,18 @@ impl History {
         while self.looks.get(1).is_some_and(|look| look.at <= begin) {
             self.looks.pop_front();
         }
-        let fine = now.saturating_sub(FINE_AGE_MS);
-        let mut i = self.looks.partition_point(|look| look.at <= fine);
-        while let Some(older) = i.checked_sub(2)
-            && let (Some(before), Some(look)) = (self.looks.get(older), self.looks.get(older + 1))
-            && before.at >= self.since
-            && look.at - before.at < COARSE_MS
-        {
-            self.looks.remove(older + 1);
-            i -= 1;
+        for (age, apart) in COARSE_MS {
+            let boundary = now.saturating_sub(age);
+            let mut i = self.looks.partition_point(|look| look.at <= boundary);
+            while let Some(older) = i.checked_sub(2)
+                && let (Some(before), Some(look)) =
+                    (self.looks.get(older), self.looks.get(older + 1))
+                && before.at >= self.since
+                && look.at - before.at < apart
+            {
+                self.looks.remove(older + 1);
+                i -= 1;
+            }
         }
     }
 

@@ -8,8 +8,10 @@ use crate::model::{Forecast, Usage};
 const RATE_MS: i64 = 10_000;
 const RECENT_MS: i64 = 1_000;
 /// How far a forecast looks back, milliseconds: the shortest time that reaches far enough counts,
-/// so that a burst is told in time and a slow leak is told from noise.
-const SPANS_MS: [i64; 4] = [1_000, 4_000, 16_000, LONGEST_MS];
+/// so that a burst is told in time and a slow leak is told from noise. None is more than [`REACH`]
+/// times the one before: of a fill that is half done, one of them lies inside of it and reaches its
+/// end.
+const SPANS_MS: [i64; 7] = [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, LONGEST_MS];
 /// From a pace kept up that long the end is told however far it is, if enough is held already.
 const LONGEST_MS: i64 = 60_000;
 /// Seconds that TIME_WAIT lasts.
@@ -33,9 +35,9 @@ impl Pace {
         self.live + self.entries
     }
 
-    /// Whether the two differ by a quarter at most.
+    /// Whether the two differ by an eighth at most.
     fn agrees(&self, other: &Self) -> bool {
-        (self.inflow() - other.inflow()).abs() * 4.0 <= other.inflow()
+        (self.inflow() - other.inflow()).abs() * 8.0 <= other.inflow()
     }
 }
 

@@ -129,11 +129,15 @@ fn a_leak_that_was_there_before() {
 
 #[test]
 fn a_burst_after_a_calm() {
-    let mut connections = steady(2.0, 0.0, 400.0, 1.0);
-    connections.extend(steady(3_000.0, 200.0, 400.0, FOREVER));
-    let mut burst = scenario(CAPACITY, connections);
-    burst.interval = 0.5;
-    foretold(&burst);
+    // Half full after two seconds, and up to a minute.
+    for half in 4..120 {
+        let rate = f64::from(CAPACITY) / f64::from(half);
+        let mut connections = steady(2.0, 0.0, 400.0, 1.0);
+        connections.extend(steady(rate, 200.0, 400.0, FOREVER));
+        let mut burst = scenario(CAPACITY, connections);
+        burst.interval = 0.5;
+        foretold(&burst);
+    }
 }
 
 #[test]
