@@ -1,11 +1,15 @@
 //! The forecast on the running kernel: a fill is told before it fails, a churn that fits is not.
 
+mod fills;
+mod script;
+
 use std::{
     net::{SocketAddr, TcpListener},
     time::{Duration, Instant},
 };
 
 use rustix::io::Errno;
+use socket2::Socket;
 
 use crate::support::{
     event::Event,
@@ -37,13 +41,28 @@ fn of_kind<'a>(events: &'a [Event], kind: &str) -> Vec<&'a Event> {
     events.iter().filter(|event| event.is(kind)).collect()
 }
 
-/// One connection that ends at once, in TIME_WAIT here.
+/// One connection that ends at once, in TIME_WAIT here; false where there is no port for it.
 fn churn(listener: &TcpListener) -> bool {
-    let client = Family::V4.connect(peer()).expect("connect");
-    let (server, _) = listener.accept().expect("accept");
-    socket::close(client);
-    drop(server);
-    true
+    match connect() {
+        Some(client) => {
+            let (server, _) = listener.accept().expect("accept");
+            socket::close(client);
+            drop(server);
+            true
+        }
+        None => false,
+    }
+}
+
+/// A connection, or none where there is no port for it.
+fn connect() -> Option<Socket> {
+    match Family::V4.connect(peer()) {
+        Ok(client) => Some(client),
+        Err(error) => {
+            assert_eq!(Errno::from_io_error(&error), Some(Errno::ADDRNOTAVAIL));
+            None
+        }
+    }
 }
 
 #[test]
@@ -55,15 +74,11 @@ fn a_steady_fill_is_told_before_it_fails() {
     netns.run(|| {
         // Ten seconds for the whole range.
         let (interval, time) = (Duration::from_millis(50), Duration::from_secs(60));
-        paced(interval, time, || match Family::V4.connect(peer()) {
-            Ok(socket) => {
-                open.push(socket);
-                true
-            }
-            Err(error) => {
-                assert_eq!(Errno::from_io_error(&error), Some(Errno::ADDRNOTAVAIL));
-                false
-            }
+        paced(interval, time, || {
+            let client = connect();
+            let goes_on = client.is_some();
+            open.extend(client);
+            goes_on
         });
     });
     assert_eq!(open.len(), CAPACITY as usize);
@@ -93,7 +108,10 @@ fn a_churn_that_fits_is_not_told() {
         // Three a second hold 180 ports at most. While it grows, a straight line says full in
         // less than a minute from the sixth second on.
         let (interval, time) = (Duration::from_millis(333), Duration::from_secs(40));
-        paced(interval, time, || churn(&listener));
+        paced(interval, time, || {
+            assert!(churn(&listener), "it fits");
+            true
+        });
     });
     let warning = watcher.first("warning");
     assert_eq!(warning.small("used"), CAPACITY / 2);
@@ -114,7 +132,10 @@ fn a_churn_that_is_reused_is_not_told() {
     netns.run(|| {
         // Eight a second: some thirty at most are too young to be taken.
         let (interval, time) = (Duration::from_millis(125), Duration::from_secs(25));
-        paced(interval, time, || churn(&listener));
+        paced(interval, time, || {
+            assert!(churn(&listener), "it fits");
+            true
+        });
     });
     let tick = watcher.tick();
     let sample = tick.of(&netns).next().expect("the tuple");
