@@ -59,7 +59,7 @@ async fn explain(args: &ExplainArgs) -> Result<Option<Report>> {
     chronicle.take(&item(tracer.next().await.context("cannot read events")?));
     let target = match asked {
         Some(target) => Some(target),
-        None => worst(&chronicle, &filter).map(Target::of).transpose()?,
+        None => worst_off(&chronicle, &filter)?,
     };
     // Processes are looked for while the tracer watches.
     let early = target.map(|target| {
@@ -86,17 +86,19 @@ async fn explain(args: &ExplainArgs) -> Result<Option<Report>> {
         }
     }
     let early = match early {
-        Some(early) => Some(early.await.context("a thread has panicked")??),
+        Some(early) => Some(early.await.context("a thread has panicked")?),
         None => None,
     };
     // Another tuple may be worse off by now.
-    let worst = worst(&chronicle, &filter).filter(|_| !matches!(args.whom, Some(Whom::Tuple(_))));
+    let worst = match args.whom {
+        Some(Whom::Tuple(_)) => None,
+        _ => worst_off(&chronicle, &filter)?,
+    };
     let (target, processes) = match (early, worst) {
         (None, None) => return Ok(None),
-        (Some(early), None) => early,
-        (Some(early), Some(tuple)) if early.0.tuple().is(tuple) => early,
-        (_, Some(tuple)) => {
-            let target = Target::of(tuple)?;
+        (Some(early), None) => early?,
+        (Some(Ok(early)), Some(target)) if early.0.tuple().is(&target.tuple()) => early,
+        (_, Some(target)) => {
             let processes = look_for_processes(&target, &observer)?;
             (target, processes)
         }
@@ -143,11 +145,20 @@ fn filter(args: &ExplainArgs) -> Result<Filter> {
     Ok(filter)
 }
 
+/// The tuple that is worst off, of those that can be looked at: namespaces may have ended.
+fn worst_off(chronicle: &Chronicle, filter: &Filter) -> Result<Option<Target>> {
+    let found = Discovery::new().context("cannot look for network namespaces")?;
+    let is_there = |tuple: &Tuple| found.namespaces.contains_key(&tuple.netns.inum);
+    worst(chronicle, |tuple| filter.tuple(tuple) && is_there(tuple))
+        .map(Target::of)
+        .transpose()
+}
+
 /// The tuple that is worst off: those that fail first, then the fullest.
-fn worst<'a>(chronicle: &'a Chronicle, filter: &Filter) -> Option<&'a Tuple> {
+fn worst(chronicle: &Chronicle, wanted: impl Fn(&Tuple) -> bool) -> Option<&Tuple> {
     let stories = chronicle
         .stories()
-        .filter(|story| story.tuple().local_ip.is_some() && filter.tuple(story.tuple()));
+        .filter(|story| story.tuple().local_ip.is_some() && wanted(story.tuple()));
     let held = stories.filter(|story| {
         story
             .sample()

@@ -21,7 +21,7 @@ const SHARE: u32 = 300;
 /// next.
 const TIME: Duration = Duration::from_millis(5);
 /// The same in the rounds of the start, whose answers the opening event shows.
-const TIME_AT_START: Duration = Duration::from_millis(100);
+const TIME_AT_START: Duration = Duration::from_millis(50);
 /// From this utilisation of its fullest tuple on, a namespace goes before those that have not come so
 /// far: ports that are blocked unseen may have its warning come too late.
 const URGENT: f64 = 0.1;

@@ -6,8 +6,13 @@ use aya::maps::{Array, MapData};
 use portwatch_common::{Control, Phase, Stats, Tracked};
 
 use super::{
-    TimeWait, TracerError, batch, clock::second, object::Object, pod::Plain,
-    statistics::Statistics, table::Table, walk::walk,
+    TimeWait, TracerError, batch,
+    clock::second,
+    object::Object,
+    pod::Plain,
+    statistics::Statistics,
+    table::Table,
+    walk::{walk, walk_each},
 };
 use crate::kernel::netns::Netns;
 
@@ -35,8 +40,7 @@ pub(super) struct Sweeper {
     generation: u32,
     /// Namespaces that existed before the hooks and have not been walked yet.
     unseeded: HashSet<u64>,
-    /// Sockets that belated first walks put into the set at the last walk: they were there before
-    /// the start.
+    /// Sockets that first walks put into the set at the last walk: they were there before the start.
     seeds: u64,
     pub totals: Sweeps,
 }
@@ -67,7 +71,8 @@ impl Sweeper {
         self.unseeded = namespaces.collect();
     }
 
-    /// Walks over the sockets of the namespaces and puts into the set what is missing. Calls
+    /// Walks over the sockets of the namespaces and puts into the set what is missing: of those that
+    /// have not been walked yet several at a time, for somebody waits for the start. Calls
     /// `unreachable` for a namespace that can't be walked.
     ///
     /// # Errors
@@ -76,22 +81,29 @@ impl Sweeper {
         &mut self,
         object: &mut Object,
         statistics: &Statistics,
-        namespaces: impl Iterator<Item = (u64, &'a Netns)>,
+        namespaces: impl Iterator<Item = (u64, &'a Netns)> + Clone,
         mut unreachable: impl FnMut(u64, TracerError),
     ) -> Result<HashSet<u64>, TracerError> {
-        self.seeds = 0;
         self.generation = self.generation.wrapping_add(1).max(1);
         self.tell_time()?;
         let mut walked = HashSet::new();
-        for (cookie, netns) in namespaces {
-            let before = statistics.read();
-            match walk(object, "walk_track", netns) {
+        let is_new = |(cookie, _): &(u64, &Netns)| self.unseeded.contains(cookie);
+        let new: Vec<_> = namespaces.clone().filter(is_new).collect();
+        let before = statistics.read();
+        for (cookie, outcome) in walk_each(object, "walk_track", &new) {
+            match outcome {
                 Ok(()) => {
                     walked.insert(cookie);
-                    if self.unseeded.remove(&cookie) {
-                        self.seeds += self.inserted(&before, &statistics.read());
-                    }
+                    self.unseeded.remove(&cookie);
                 }
+                Err(error) => unreachable(cookie, error),
+            }
+        }
+        self.seeds = self.inserted(&before, &statistics.read());
+        let new: HashSet<u64> = new.iter().map(|(cookie, _)| *cookie).collect();
+        for (cookie, netns) in namespaces.filter(|(cookie, _)| !new.contains(cookie)) {
+            match walk(object, "walk_track", netns) {
+                Ok(()) => drop(walked.insert(cookie)),
                 Err(error) => unreachable(cookie, error),
             }
         }

@@ -3,6 +3,12 @@
 use std::{
     fs::File,
     io::{self, Read},
+    num::NonZero,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    thread,
 };
 
 use aya::programs::Iter;
@@ -19,6 +25,9 @@ const CHUNK: usize = 32 * 1024;
 /// without output (`MAX_ITER_OBJECTS`, kernel/bpf/bpf_iter.c).
 const READS: usize = 4096;
 
+/// Walks at a time, at most: more would only contend for the table.
+const WALKERS: usize = 4;
+
 /// Runs an iterator program over every TCP socket of a namespace, one that writes nothing.
 ///
 /// The namespace of an iterator is that of the thread which creates it (`bpf_iter_init_seq_net`),
@@ -28,7 +37,36 @@ const READS: usize = 4096;
 /// When the namespace can't be entered or the kernel refuses the iterator.
 pub(super) fn walk(object: &mut Object, program: &str, netns: &Netns) -> Result<(), TracerError> {
     let mut nothing = Vec::new();
-    run(object, program, netns, &mut nothing)
+    run(&Mutex::new(object), program, netns, &mut nothing)
+}
+
+/// As [`walk`], over several namespaces at a time: each walk passes every bucket of the kernel's
+/// table, so that where there are many, one after the other takes seconds. Returns the outcomes, in
+/// any order.
+pub(super) fn walk_each(
+    object: &mut Object,
+    program: &str,
+    namespaces: &[(u64, &Netns)],
+) -> Vec<(u64, Result<(), TracerError>)> {
+    let (object, outcomes) = (Mutex::new(object), Mutex::new(Vec::new()));
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let Some((cookie, netns)) = namespaces.get(next.fetch_add(1, Relaxed)) {
+            let outcome = run(&object, program, netns, &mut Vec::new());
+            let mut outcomes = outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+            outcomes.push((*cookie, outcome));
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    thread::scope(|scope| {
+        for _ in 1..threads.min(WALKERS).min(namespaces.len()) {
+            scope.spawn(work);
+        }
+        work();
+    });
+    outcomes
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Runs an iterator program over every TCP socket of a namespace and takes the records that it
@@ -42,7 +80,7 @@ pub(super) fn rows(
     netns: &Netns,
 ) -> Result<Vec<PortRow>, TracerError> {
     let mut bytes = Vec::new();
-    run(object, program, netns, &mut bytes)?;
+    run(&Mutex::new(object), program, netns, &mut bytes)?;
     let (rows, _) = bytes.as_chunks::<{ size_of::<PortRow>() }>();
     Ok(rows
         .iter()
@@ -51,16 +89,19 @@ pub(super) fn rows(
 }
 
 fn run(
-    object: &mut Object,
+    object: &Mutex<&mut Object>,
     program: &str,
     netns: &Netns,
     output: &mut Vec<u8>,
 ) -> Result<(), TracerError> {
     let what = || format!("walking the sockets of net:[{}]", netns.inum);
     let aya = |error: &(dyn std::error::Error + 'static)| TracerError::from_aya(&what(), error);
-    let iterator = object.program::<Iter>(program)?;
-    let id = iterator.attach().map_err(|error| aya(&error))?;
-    let link = iterator.take_link(id).map_err(|error| aya(&error))?;
+    let link = {
+        let mut object = object.lock().unwrap_or_else(PoisonError::into_inner);
+        let iterator = object.program::<Iter>(program)?;
+        let id = iterator.attach().map_err(|error| aya(&error))?;
+        iterator.take_link(id).map_err(|error| aya(&error))?
+    };
     let file = netns
         .run(|| link.into_file())
         .map_err(|error| TracerError::from_io(&what(), &error))?

@@ -89,6 +89,27 @@ fn what_fails_comes_first() {
     assert_eq!(report["headroom_max"], 0, "{report}");
 }
 
+/// Failures are remembered of a namespace that has ended, which can't be looked at any more.
+#[test]
+fn a_namespace_that_ended_meanwhile_is_left_out() {
+    let (stays, ends) = (Netns::named(RANGE), Netns::named(RANGE));
+    let _servers = [&stays, &ends].map(|netns| server::listen(netns, 8080));
+    // Nobody else's tests go to this peer.
+    let peer = peer(177, 8080);
+    let _open = open(&stays, peer, 5);
+    let mut failing = Some(ends);
+    let arguments = ["explain", "-v", "--json", "--for", "2s", "127.0.0.177"];
+    let finished = finish_once(&mut portwatch(&arguments), "watching for", |_| {
+        if let Some(ends) = failing.take() {
+            drop(ends.run(|| socket::exhaust(Family::V4, peer)));
+        }
+    });
+    assert_eq!(finished.code(), 0, "{}", finished.stderr);
+    let report: Value = serde_json::from_str(&finished.stdout).expect("JSON");
+    assert_eq!(report["netns"], stays.inum(), "{report}");
+    assert_eq!(report["states"]["established"], 5, "{report}");
+}
+
 #[test]
 fn a_report_to_paste() {
     let netns = Netns::named(RANGE);

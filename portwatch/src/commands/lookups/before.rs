@@ -63,20 +63,29 @@ impl Before {
             return Ok(());
         }
         let found = Discovery::new().context("cannot look for network namespaces")?;
-        for (inum, ends) in wanted {
-            let Some(netns) = found.namespaces.get(&inum) else {
-                continue;
-            };
-            let holders = holders(netns, &ends).context("cannot look at the processes")?;
-            let holders = holders.into_iter().map(|(end, pid)| ((inum, end), pid));
-            self.holders.extend(holders);
+        let mut sockets = Vec::new();
+        for (inum, ends) in &wanted {
+            if let Some(netns) = found.namespaces.get(inum) {
+                let listed = list(netns, ends)?.into_iter();
+                sockets.extend(listed.map(|(end, inode)| ((*inum, end), inode)));
+            }
         }
+        let inodes = sockets.iter().map(|(_, inode)| *inode).collect();
+        let owners = owners::processes(wanted.into_keys().collect(), inodes)
+            .context("cannot look at the processes")?;
+        let held = sockets.into_iter().filter_map(|(key, inode)| {
+            let Owner::Process { pid, .. } = owners.get(&inode)? else {
+                return None;
+            };
+            Some((key, *pid))
+        });
+        self.holders.extend(held);
         Ok(())
     }
 }
 
-/// The process of each of these connections; those that nobody holds are left out.
-fn holders(netns: &Netns, wanted: &HashSet<End>) -> Result<Vec<(End, u32)>> {
+/// The inode numbers of these connections; those that nobody holds are left out.
+fn list(netns: &Netns, wanted: &HashSet<End>) -> Result<Vec<(End, u32)>> {
     let listed = netns.run(|| {
         sock_diag::fold(Which::Connections, Vec::new, |sockets, socket| {
             let end = (
@@ -91,16 +100,7 @@ fn holders(netns: &Netns, wanted: &HashSet<End>) -> Result<Vec<(End, u32)>> {
             }
         })
     });
-    let sockets = listed.context("cannot enter the network namespace")??;
-    let inodes = sockets.iter().map(|(_, inode)| *inode).collect();
-    let owners = owners::processes(netns.inum, inodes)?;
-    let named = sockets.into_iter().filter_map(|(end, inode)| {
-        let Owner::Process { pid, .. } = owners.get(&inode)? else {
-            return None;
-        };
-        Some((end, *pid))
-    });
-    Ok(named.collect())
+    listed.context("cannot enter the network namespace")?
 }
 
 fn end(tuple: &Tuple, port: u16) -> End {

@@ -78,11 +78,12 @@ fn row(socket: &Socket) -> HolderRow {
     }
 }
 
-/// The processes that hold these sockets of a network namespace, by inode number.
+/// The processes that hold these sockets of some network namespaces, by inode number: the kernel
+/// numbers the sockets of all namespaces together (`sock_alloc`, net/socket.c).
 ///
 /// # Errors
 /// When the processes can't be listed.
-pub fn processes(netns: u32, inodes: HashSet<u32>) -> io::Result<HashMap<u32, Owner>> {
+pub fn processes(netns: HashSet<u32>, inodes: HashSet<u32>) -> io::Result<HashMap<u32, Owner>> {
     let (_, owners) = Search::of(netns, inodes).run()?;
     Ok(owners)
 }

@@ -19,7 +19,10 @@ const PROBES: usize = 1 << 16;
 
 /// A search for owners, in progress.
 pub(super) struct Search {
+    /// The namespace of the sockets that are asked for their port.
     netns: u32,
+    /// Namespaces whose processes are looked at first.
+    likely: HashSet<u32>,
     holders: Holders,
     owners: HashMap<u32, Owner>,
     /// Inode numbers whose owner is missing.
@@ -38,6 +41,7 @@ impl Search {
         let listed = (!unexplained.is_empty()).then_some(listed);
         Self {
             netns,
+            likely: HashSet::from([netns]),
             owners: HashMap::new(),
             wanted: holders.inodes(),
             known: listed.into_iter().flatten().collect(),
@@ -47,12 +51,13 @@ impl Search {
         }
     }
 
-    /// For the owners of these sockets alone.
-    pub fn of(netns: u32, inodes: HashSet<u32>) -> Self {
+    /// For the owners of these sockets alone, of the `likely` namespaces.
+    pub fn of(likely: HashSet<u32>, inodes: HashSet<u32>) -> Self {
         let none = Holders::new(PortSet::default());
         Self {
             wanted: inodes,
-            ..Self::new(netns, none, Vec::new())
+            likely,
+            ..Self::new(0, none, Vec::new())
         }
     }
 
@@ -66,7 +71,7 @@ impl Search {
         if !self.done() {
             for pid in proc::pids()? {
                 match ProcDir::open(pid) {
-                    Ok(process) if process.netns() == Some(self.netns) => self.visit(&process),
+                    Ok(process) if self.is_likely(&process) => self.visit(&process),
                     Ok(_) => elsewhere.push(pid),
                     Err(_) => {}
                 }
@@ -82,6 +87,12 @@ impl Search {
             }
         }
         Ok((self.holders, self.owners))
+    }
+
+    fn is_likely(&self, process: &ProcDir) -> bool {
+        process
+            .netns()
+            .is_some_and(|netns| self.likely.contains(&netns))
     }
 
     fn done(&self) -> bool {
