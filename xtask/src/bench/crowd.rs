@@ -81,8 +81,8 @@ pub fn checks(
     let scale = format!("{held} connections, {} sockets", 2 * held);
     one_shot(portwatch, &namespace, &scale, rounds, interrupt, table)?;
     among_many(portwatch, &namespace, &scale, rounds, interrupt, table)?;
-    incident::explain(portwatch, &namespace, &scale, rounds, interrupt, table)?;
-    incident::top(portwatch, &namespace, &scale, interrupt, table)?;
+    let arguments = ["--netns", namespace.name()];
+    incident::explain(portwatch, &arguments, &scale, rounds, interrupt, table)?;
     let (mut startups, mut found) = (Vec::new(), 0);
     for _ in 0..rounds {
         interrupt.check()?;

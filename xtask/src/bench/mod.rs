@@ -1,8 +1,12 @@
 //! `cargo xtask bench`: what portwatch costs, each figure beside a peer's from the same run.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, Result};
+use clap::ValueEnum as _;
 
 mod bpf;
 mod capacity;
@@ -30,9 +34,12 @@ use crate::{
 /// Measures what portwatch costs, as a Markdown table beside the design's budgets.
 ///
 /// Nothing is asserted: figures depend on the machine, and it should be idle. All traffic stays in
-/// private network namespaces. Takes about two minutes.
+/// private network namespaces. Takes about four minutes.
 #[derive(clap::Args)]
 pub struct Args {
+    /// Only this part; can be given more than once
+    #[arg(long, value_name = "PART")]
+    only: Vec<Part>,
     /// Connections of the many-sockets measurements
     #[arg(long, default_value_t = 112_000)]
     crowd: u32,
@@ -54,6 +61,50 @@ pub struct Args {
     portwatch: Option<PathBuf>,
 }
 
+/// What is measured, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// What a connection costs
+    Connection,
+    /// Memory
+    Memory,
+    /// Very many connections
+    Crowd,
+    /// Very many namespaces
+    Namespaces,
+    /// How soon a failure is told
+    Latency,
+    /// `explain` and `top` on a large host
+    Incident,
+}
+
+impl Part {
+    /// As the command line has it.
+    fn name(self) -> String {
+        format!("{self:?}").to_lowercase()
+    }
+
+    fn measure(
+        self,
+        portwatch: &Path,
+        (crowd, connections, rounds): (u32, u32, u32),
+        interrupt: &Interrupt,
+        table: &mut Table,
+    ) -> Result<()> {
+        match self {
+            Self::Connection => {
+                connection::bpf_time(portwatch, connections, interrupt, table)?;
+                connection::rate(portwatch, connections, rounds, interrupt, table)
+            }
+            Self::Memory => crowd::memory(portwatch, interrupt, table),
+            Self::Crowd => crowd::checks(portwatch, crowd, rounds, interrupt, table),
+            Self::Namespaces => capacity::many_namespaces(portwatch, interrupt, table),
+            Self::Latency => latency::measure(portwatch, interrupt, table),
+            Self::Incident => incident::session(portwatch, rounds, interrupt, table),
+        }
+    }
+}
+
 pub fn run(args: Args) -> Result<()> {
     if args.vm {
         let (connections, rounds) = (args.connections, args.rounds);
@@ -63,39 +114,39 @@ pub fn run(args: Args) -> Result<()> {
             rounds.unwrap_or(3),
         );
     }
-    let (connections, rounds) = (args.connections.unwrap_or(50_000), args.rounds.unwrap_or(5));
+    let sizes = (
+        args.crowd,
+        args.connections.unwrap_or(50_000),
+        args.rounds.unwrap_or(5),
+    );
     let portwatch = match args.portwatch {
         Some(path) => path,
         None => release_build()?,
     };
     if !privilege::is_root() {
-        let numbers = [
-            format!("--crowd={}", args.crowd),
-            format!("--connections={}", connections),
-            format!("--rounds={}", rounds),
-        ];
+        let (crowd, connections, rounds) = sizes;
         let mut again: Vec<OsString> = vec!["bench".into(), "--portwatch".into(), portwatch.into()];
-        again.extend(numbers.map(OsString::from));
+        again.extend([
+            format!("--crowd={crowd}").into(),
+            format!("--connections={connections}").into(),
+            format!("--rounds={rounds}").into(),
+        ]);
+        let only = args.only.iter().map(|part| part.name());
+        again.extend(only.map(|name| format!("--only={name}").into()));
         return privilege::again_as_root(&again);
     }
     packages::ensure(&[BPFTRACE, IP, SS, TMUX])?;
     limits::raise_open_files()?;
     let interrupt = Interrupt::install()?;
     let mut table = Table::default();
-    let binary = portwatch.as_path();
-
-    eprintln!("measuring what a connection costs");
-    connection::bpf_time(binary, connections, &interrupt, &mut table).context("BPF run time")?;
-    connection::rate(binary, connections, rounds, &interrupt, &mut table)
-        .context("connect/close rate")?;
-    eprintln!("measuring memory");
-    crowd::memory(binary, &interrupt, &mut table).context("memory")?;
-    eprintln!("opening {} connections", args.crowd);
-    crowd::checks(binary, args.crowd, rounds, &interrupt, &mut table).context("many sockets")?;
-    eprintln!("measuring among very many namespaces");
-    capacity::many_namespaces(binary, &interrupt, &mut table).context("many namespaces")?;
-    eprintln!("measuring how soon a failure is told");
-    latency::measure(binary, &interrupt, &mut table).context("latency")?;
+    for part in Part::value_variants() {
+        if args.only.is_empty() || args.only.contains(part) {
+            let name = part.name();
+            eprintln!("measuring: {name}");
+            part.measure(&portwatch, sizes, &interrupt, &mut table)
+                .context(name)?;
+        }
+    }
     print!("{table}");
     Ok(())
 }

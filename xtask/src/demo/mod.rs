@@ -128,7 +128,7 @@ pub fn run(args: Args) -> Result<()> {
     let mut watchers = Watchers::start(&portwatch, inside.name(), args.json, &interrupt)?;
 
     let screen = match &args.screenshot {
-        Some(_) => Some(Terminal::start(&portwatch, inside.name())?),
+        Some(_) => Some(Terminal::start(&portwatch, &["--netns", inside.name()])?),
         None => None,
     };
 

@@ -18,18 +18,18 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Starts `portwatch top` for a namespace.
+    /// Starts `portwatch top`, with these arguments.
     ///
     /// # Errors
     /// When tmux can't be run.
-    pub fn start(portwatch: &Path, namespace: &str) -> Result<Self> {
+    pub fn start(portwatch: &Path, arguments: &[&str]) -> Result<Self> {
         let terminal = Self {
             server: format!("portwatch-xtask-{}", std::process::id()),
         };
         let portwatch = portwatch.to_str().context("a path that is no text")?;
         let session = ["-f", "/dev/null", "new-session", "-d"];
-        let top = [portwatch, "top", "--color", "always", "--netns", namespace];
-        terminal.tmux(&[&session[..], &SIZE, &top].concat())?;
+        let top = [portwatch, "top", "--color", "always"];
+        terminal.tmux(&[&session[..], &SIZE, &top, arguments].concat())?;
         Ok(terminal)
     }
 
