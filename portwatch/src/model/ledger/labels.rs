@@ -1,37 +1,48 @@
-use std::collections::HashMap;
+use std::{collections::HashMap, hash::Hash};
 
 use crate::model::{NetnsId, TupleSample};
 
 /// What a reader finds each namespace by: its name, or its inode number where it has none or where
-/// two have the same.
+/// two have the same. Of one that ended before anybody could look, the inode number is not known, and
+/// the number of one that ended may be another's by now: those have their cookie.
 #[derive(Debug, Default)]
 pub(super) struct Labels<'a> {
-    /// The one namespace of a name, none where there are more.
-    owners: HashMap<&'a str, Option<u32>>,
+    names: Owners<&'a str>,
+    inums: Owners<u32>,
 }
+
+/// The one namespace, by cookie, that has something; none where more have.
+type Owners<K> = HashMap<K, Option<u64>>;
 
 impl<'a> Labels<'a> {
     /// Of the namespaces that have a tuple.
     pub fn new(samples: &'a [TupleSample]) -> Self {
-        let mut owners: HashMap<&str, Option<u32>> = HashMap::new();
+        let mut labels = Self::default();
         for sample in samples {
-            let NetnsId { name, inum, .. } = &sample.tuple.netns;
+            let NetnsId { name, inum, cookie } = &sample.tuple.netns;
             if let Some(name) = name {
-                let owner = owners.entry(name).or_insert(Some(*inum));
-                if *owner != Some(*inum) {
-                    *owner = None;
-                }
+                note(&mut labels.names, name.as_ref(), *cookie);
             }
+            note(&mut labels.inums, *inum, *cookie);
         }
-        Self { owners }
+        labels
     }
 
     /// One namespace's.
     pub fn of(&self, netns: &NetnsId) -> String {
-        let shared = |name: &str| matches!(self.owners.get(name), Some(None));
-        match &netns.name {
+        let NetnsId { name, inum, cookie } = netns;
+        let shared = |name: &str| matches!(self.names.get(name), Some(None));
+        match name {
             Some(name) if !shared(name) => name.to_string(),
-            _ => netns.inum.to_string(),
+            _ if *inum != 0 && self.inums.get(inum) != Some(&None) => inum.to_string(),
+            _ => format!("cookie {cookie}"),
         }
+    }
+}
+
+fn note<K: Hash + Eq>(owners: &mut Owners<K>, what: K, cookie: u64) {
+    let owner = owners.entry(what).or_insert(Some(cookie));
+    if *owner != Some(cookie) {
+        *owner = None;
     }
 }

@@ -1,10 +1,10 @@
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use jiff::Timestamp;
 
 use super::{Filter, Ledger, Standing, TupleSample};
 use crate::model::{
-    AlertKind, BindSample, Cause, EventKind,
+    AlertKind, BindSample, Cause, EventKind, NetnsId,
     testing::{alert, event, failure, netns, sample},
 };
 
@@ -135,6 +135,30 @@ fn a_name_that_two_namespaces_have_tells_none_of_them() {
     let rows = take(&mut ledger, 2, &[sample(80, 1, 500), other]).rows;
     let labels: Vec<_> = rows.iter().map(|row| row.netns.as_str()).collect();
     assert_eq!(labels, ["7", "4026532000"]);
+}
+
+#[test]
+fn namespaces_that_ended_are_told_apart() {
+    let unknown = |cookie| {
+        let mut sample = sample(80, 1, 500);
+        sample.tuple.netns = NetnsId {
+            name: None,
+            inum: 0,
+            cookie,
+        };
+        sample
+    };
+    // An inode number that was given away again.
+    let mut earlier = sample(80, 1, 500);
+    earlier.tuple.netns.name = None;
+    let mut later = earlier.clone();
+    later.tuple.netns.cookie = 99;
+    for samples in [[unknown(7), unknown(99)], [earlier, later]] {
+        let rows = take(&mut Ledger::new(), 1, &samples).rows;
+        let labels: HashSet<_> = rows.iter().map(|row| row.netns.as_str()).collect();
+        assert_eq!(labels.len(), 2, "{labels:?}");
+        assert!(labels.contains("cookie 99"), "{labels:?}");
+    }
 }
 
 #[test]
