@@ -107,12 +107,17 @@ pub fn transfer(socket: u64, mini: u64) {
         let time_wait = Tracked {
             phase: Phase::TimeWait as u8,
             stamp: tracked.opened(),
+            // A walk under way can miss both: the connection has left, the mini-socket was not there.
+            generation: CONTROL.get(0).map_or(0, |control| control.generation),
             ..tracked
         };
         let mut stands = put(mini, entry, &time_wait);
-        if !stands && leave(mini).is_some() {
-            // The address belonged to a mini-socket whose end was missed.
-            count!(stale_replaced);
+        if !stands && let Some((_, before)) = leave(mini) {
+            if before.tuple != tracked.tuple || before.local_port != tracked.local_port {
+                // The address belonged to a mini-socket whose end was missed. Else its timer had told
+                // of this very one: it may be taken for that before it at the same address.
+                count!(stale_replaced);
+            }
             stands = put(mini, entry, &time_wait);
         }
         if stands {
