@@ -159,6 +159,7 @@ impl Sweeper {
         for (socket, tracked, is_regular) in stale {
             let netns = table.entry(tracked.tuple).map(|entry| entry.key.netns);
             if netns.is_some_and(&swept) {
+                log::debug!("no walk met socket {socket:#x} any more: {tracked:?}");
                 object.run("sweep_drop", &[socket, u64::from(tracked.generation)])?;
                 sockets -= 1;
                 regular += u64::from(is_regular);

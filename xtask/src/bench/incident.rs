@@ -66,8 +66,8 @@ pub fn explain(
 /// What the live table costs when nothing happens.
 fn top(portwatch: &Path, scale: &str, interrupt: &Interrupt, table: &mut Table) -> Result<()> {
     let terminal = Terminal::start(portwatch, &[])?;
-    // By then it has started, and named the openers for the first time.
-    interrupt.sleep_until(Instant::now() + Duration::from_secs(10))?;
+    // By then it has started, and named the openers of all connections for the first time.
+    interrupt.sleep_until(Instant::now() + Duration::from_secs(30))?;
     let pid = terminal.pid()?;
     let (before, begin) = (cpu_ticks(pid)?, Instant::now());
     interrupt.sleep_until(begin + Duration::from_secs(20))?;

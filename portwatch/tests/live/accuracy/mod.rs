@@ -104,7 +104,9 @@ fn finish(watcher: Watcher) -> Event {
     });
     let missed = missed_runs(&end);
     let allowed = if is_exact(&watcher) { 0 } else { missed };
-    assert!(end.number("corrections") <= allowed, "{}", end.0);
+    for key in ["corrections", "stale_replaced"] {
+        assert!(end.number(key) <= allowed, "{key}: {}", end.0);
+    }
     for event in watcher.stop() {
         assert!(!event.is("lost"), "{event:?}");
         if event.is("degraded") {
