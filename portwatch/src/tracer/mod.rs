@@ -50,6 +50,7 @@ pub use error::TracerError;
 pub use free::{Answer, Question, free};
 pub use options::{HookSet, Options, TimeWait};
 pub use programs::{ProgramCounters, Programs};
+pub use start::Attached;
 pub use stream::{Tracer, Update};
 pub use sweep::Sweeps;
 pub use tally::Tick;

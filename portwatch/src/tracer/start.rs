@@ -25,22 +25,42 @@ use crate::{
     model::{Forecast, Started, TupleSample},
 };
 
-impl Tracer {
-    /// Loads and attaches the kernel side, then takes in every socket that exists. To be called
-    /// inside a tokio runtime. `want_samples`: whether every tick is to carry all tuples.
+/// A kernel side that is loaded and attached and that nobody follows yet. No thread runs for it, and
+/// from here on nothing more is loaded. Dropping it detaches every program.
+pub struct Attached {
+    assembly: Assembly,
+    options: Options,
+}
+
+impl Attached {
+    /// Loads and attaches the kernel side.
     ///
     /// # Errors
     /// [`TracerError`]; nothing stays attached then.
-    pub fn start(options: &Options, want_samples: bool) -> Result<Self, TracerError> {
+    pub fn new(options: &Options) -> Result<Self, TracerError> {
         let machine = Machine::read()?;
+        let assembly = choose(options, &machine)?;
+        drop(machine);
+        give_back_memory();
+        Ok(Self {
+            assembly,
+            options: options.clone(),
+        })
+    }
+
+    /// Takes in every socket that exists, and follows what happens. To be called inside a tokio
+    /// runtime. `want_samples`: whether every tick is to carry all tuples.
+    ///
+    /// # Errors
+    /// [`TracerError`]; nothing stays attached then.
+    pub fn follow(self, want_samples: bool) -> Result<Tracer, TracerError> {
+        let Self { assembly, options } = self;
         let Assembly {
             plan,
             mut work,
             ring,
             programs,
-        } = choose(options, &machine)?;
-        drop(machine);
-        give_back_memory();
+        } = assembly;
         let bpf_log = match options.bpf_log {
             0 => None,
             _ => Some(BpfLog::start(&mut work.object)?),
@@ -58,7 +78,7 @@ impl Tracer {
         let (reporter, reports) = mpsc::unbounded_channel();
         let keeper =
             Keeper::start(work, reporter).map_err(|error| io("starting a thread", &error))?;
-        Ok(Self {
+        Ok(Tracer {
             started: Some(started),
             ring,
             shared,
@@ -71,6 +91,16 @@ impl Tracer {
             programs: reader(programs),
             _bpf_log: bpf_log,
         })
+    }
+}
+
+impl Tracer {
+    /// Attaches and follows, see [`Attached`].
+    ///
+    /// # Errors
+    /// [`TracerError`]; nothing stays attached then.
+    pub fn start(options: &Options, want_samples: bool) -> Result<Self, TracerError> {
+        Attached::new(options)?.follow(want_samples)
     }
 }
 
