@@ -25,6 +25,8 @@ const AT_START: usize = 10;
 pub(super) struct EventLog {
     form: LogForm,
     filter: Filter,
+    /// Read once: its files may be out of reach later.
+    zone: TimeZone,
     text: TextWriter,
     sink: Sink,
     backlog: Backlog,
@@ -34,10 +36,12 @@ impl EventLog {
     /// Nothing written yet.
     pub fn new(form: LogForm, filter: Filter, ratios: Ratios) -> Self {
         let form = chosen(form);
+        let zone = TimeZone::system();
         Self {
             form,
             filter,
-            text: writer(ratios),
+            text: writer(ratios, zone.clone()),
+            zone,
             sink: Sink::new(form == LogForm::Journal),
             backlog: Backlog::default(),
         }
@@ -52,7 +56,7 @@ impl EventLog {
         }
         self.form = form;
         self.filter = filter;
-        self.text = writer(ratios);
+        self.text = writer(ratios, self.zone.clone());
     }
 
     /// Logs an event.
@@ -122,10 +126,10 @@ fn chosen(form: LogForm) -> LogForm {
     }
 }
 
-fn writer(ratios: Ratios) -> TextWriter {
+fn writer(ratios: Ratios, zone: TimeZone) -> TextWriter {
     TextWriter::new(TextOptions {
         color: false,
-        zone: TimeZone::system(),
+        zone,
         ratios,
         top: AT_START,
     })
