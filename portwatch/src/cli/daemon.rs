@@ -1,6 +1,9 @@
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, str::FromStr};
 
-use clap::{Args, ValueEnum};
+use clap::{
+    Args, ValueEnum,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 
 use super::{
     LogArgs, TracerArgs, TupleArgs,
@@ -52,6 +55,12 @@ pub struct DaemonArgs {
     /// Warn, too, when a tuple will be full within this time at its present pace: 60s
     #[arg(long, value_name = "DURATION", default_value = "never", value_parser = parse_never)]
     pub eta_warning: Choice,
+    /// Give back, after the start, what only the start needs: capabilities, system calls, files; off is
+    /// for looking for faults
+    #[arg(long, value_name = "on|off", default_value = "on")]
+    #[arg(value_parser = PossibleValuesParser::new(["on", "off"]).map(|word| word == "on"))]
+    #[arg(action = clap::ArgAction::Set, hide_possible_values = true)]
+    pub confinement: bool,
     #[command(flatten)]
     #[expect(
         missing_docs,

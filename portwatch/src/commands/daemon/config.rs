@@ -40,6 +40,22 @@ pub(super) fn path(args: &DaemonArgs) -> Option<PathBuf> {
         .or_else(|| usual.exists().then(|| usual.to_owned()))
 }
 
+/// The directories that hold the file, as it is named and where that leads: an editor puts another file
+/// in its place. The usual one where there is no file yet.
+pub(super) fn directories(args: &DaemonArgs) -> Vec<PathBuf> {
+    let file = path(args).unwrap_or_else(|| PathBuf::from(USUAL));
+    let real = fs::canonicalize(&file);
+    let parent = |file: &Path| match file.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => PathBuf::from("."),
+        parent => parent.unwrap_or(file).to_owned(),
+    };
+    [Some(file), real.ok()]
+        .iter()
+        .flatten()
+        .map(|file| parent(file))
+        .collect()
+}
+
 /// All options: those of the command line, and those of the file beside.
 ///
 /// # Errors

@@ -1,10 +1,12 @@
 //! `portwatch daemon`: metrics over HTTP and a log of events.
 
 mod config;
+mod confine;
 mod event_log;
 mod exposure;
 mod http;
 mod manager;
+mod scout;
 mod service;
 mod vitals;
 

@@ -1,4 +1,4 @@
-use std::{cell::RefCell, io, pin::pin, rc::Rc};
+use std::{cell::RefCell, io, path::PathBuf, pin::pin, rc::Rc};
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
@@ -8,15 +8,20 @@ use tokio::{
 };
 
 use super::{
-    config, event_log::EventLog, exposure::Exposure, http, manager::Manager, vitals::Watch,
+    config, confine, event_log::EventLog, exposure::Exposure, http, manager::Manager, scout::Scout,
+    vitals::Watch,
 };
 use crate::{
     cli::{DaemonArgs, file::Merged},
     commands::{end::End, select, tracing::options},
     exit::Exit,
     model::{Event, EventKind, Filter, Ledger},
-    tracer::{Tick, Tracer, Update},
+    tracer::{Attached, Tick, Tracer, Update},
 };
+
+const PROC: &str = "/proc";
+/// Where its sockets have their names.
+const RUNTIME: &str = "/run/portwatch";
 
 /// The running daemon.
 pub(super) struct Service {
@@ -28,6 +33,7 @@ pub(super) struct Service {
     merged: Merged,
     filter: Filter,
     tracer: Tracer,
+    scout: Scout,
     ledger: Ledger,
     watch: Watch,
     log: EventLog,
@@ -47,17 +53,27 @@ impl Service {
         let filter = select::filter(&args.tuples)?;
         let listeners = http::bind(&args.listen).await?;
         let exposure = Rc::new(RefCell::new(Exposure::new(args.tracer.interval)));
-        let tracer = Tracer::start(
-            &options(&args.tracer, merged.ratios, args.eta_warning.0),
-            true,
-        )?;
+        let log = EventLog::new(args.log_form, filter.clone(), merged.ratios);
+        let options = options(&args.tracer, merged.ratios, args.eta_warning.0);
+        let attached = Attached::new(&options)?;
+        if args.confinement {
+            confine::process()?;
+        } else {
+            log::warn!("it keeps every privilege that it was given (confinement is off)");
+        }
+        let tracer = attached.follow(true)?;
+        let scout = Scout::start().context("cannot start a thread")?;
+        if args.confinement {
+            confine::this_thread(&files(&given))?;
+        }
         http::serve(listeners, &exposure);
         Ok(Self {
-            filter: filter.clone(),
+            filter,
             tracer,
+            scout,
             ledger: Ledger::new(),
             watch: Watch::new(&args.tracer),
-            log: EventLog::new(args.log_form, filter, merged.ratios),
+            log,
             manager: Manager::new(),
             exposure,
             hangup,
@@ -138,7 +154,8 @@ impl Service {
 
     fn read_again(&mut self) -> Result<()> {
         let merged = config::load(&self.given)?;
-        let filter = select::filter(&merged.args.tuples)?;
+        let tuples = merged.args.tuples.clone();
+        let filter = self.scout.send(move || select::filter(&tuples))??;
         let waiting = self.initial.needing_restart(&merged);
         if !waiting.is_empty() {
             log::warn!("a restart is needed for {}", waiting.join(", "));
@@ -151,5 +168,16 @@ impl Service {
         self.filter = filter;
         self.merged = merged;
         Ok(())
+    }
+}
+
+/// What the thread that serves needs beside the files that it has open: who failed, how its programs
+/// do, and the file of options again.
+fn files(given: &DaemonArgs) -> confine::Files {
+    let mut read = config::directories(given);
+    read.push(PathBuf::from(PROC));
+    confine::Files {
+        read,
+        remove: vec![PathBuf::from(RUNTIME)],
     }
 }
