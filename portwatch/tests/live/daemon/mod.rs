@@ -4,6 +4,7 @@ mod config;
 mod http;
 mod log;
 mod metrics;
+mod privileges;
 mod reload;
 mod service;
 
