@@ -61,8 +61,8 @@ const PRCTL: &[u64] = &[
     PR_CAPBSET_DROP as u64,
     PR_CAP_AMBIENT as u64,
 ];
-/// Which kind a namespace is, and what the standard library asks of a descriptor.
-const IOCTL: &[u64] = &[NS_GET_NSTYPE as u64, FIONBIO, TCGETS];
+/// Which kind a namespace is, and what the standard library asks of a descriptor. Their type is a libc's.
+const IOCTL: &[u64] = &[NS_GET_NSTYPE as _, FIONBIO as _, TCGETS as _];
 /// The journal, the service manager and clients of this host; lists of sockets.
 const FAMILIES: &[u64] = &[AF_UNIX as u64, AF_NETLINK as u64];
 
