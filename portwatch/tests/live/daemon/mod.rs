@@ -2,6 +2,7 @@
 
 mod config;
 mod http;
+mod killed;
 mod log;
 mod metrics;
 mod privileges;

@@ -6,6 +6,7 @@ use std::{
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
     thread::JoinHandle,
+    time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -15,13 +16,13 @@ use super::{
     metrics::Metrics,
     netns::Netns,
     process::{portwatch, wait_for_exit},
-    wait::{self, SOON},
+    wait::{self, SOON, SWEEPS},
 };
 
 /// A running daemon; killed when dropped.
 pub struct Daemon {
     child: Child,
-    lines: Arc<Mutex<Vec<String>>>,
+    lines: Arc<Mutex<Vec<(Instant, String)>>>,
     reader: Option<JoinHandle<()>>,
     address: SocketAddr,
 }
@@ -51,6 +52,7 @@ impl Daemon {
         let (stderr, told) = (child.stderr.take().expect("piped"), Arc::clone(&lines));
         let reader = std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                let line = (Instant::now(), line);
                 told.lock().expect("not poisoned").push(line);
             }
         });
@@ -60,7 +62,8 @@ impl Daemon {
             reader: Some(reader),
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
         };
-        daemon.address = daemon.wait_for_line("its address", |line| {
+        // The first walk comes before it, over every namespace of the machine.
+        daemon.address = daemon.wait_for_line_within(SWEEPS, "its address", |line| {
             let address = line.split("metrics on http://").nth(1)?;
             address.strip_suffix("/metrics")?.parse().ok()
         });
@@ -80,14 +83,37 @@ impl Daemon {
 
     /// Every line on stderr so far.
     pub fn lines(&self) -> Vec<String> {
-        self.lines.lock().expect("not poisoned").clone()
+        let lines = self.lines.lock().expect("not poisoned");
+        lines.iter().map(|(_, line)| line.clone()).collect()
+    }
+
+    /// When the lines with a word were read.
+    pub fn arrivals(&self, word: &str) -> Vec<Instant> {
+        let lines = self.lines.lock().expect("not poisoned");
+        let with_word = lines.iter().filter(|(_, line)| line.contains(word));
+        with_word.map(|(arrival, _)| *arrival).collect()
     }
 
     /// Waits for a line on stderr.
-    pub fn wait_for_line<T>(&self, what: &str, mut pick: impl FnMut(&str) -> Option<T>) -> T {
-        wait::until(what, SOON, || {
-            self.lines().iter().find_map(|line| pick(line))
-        })
+    pub fn wait_for_line<T>(&self, what: &str, pick: impl FnMut(&str) -> Option<T>) -> T {
+        self.wait_for_line_within(SOON, what, pick)
+    }
+
+    fn wait_for_line_within<T>(
+        &self,
+        bound: Duration,
+        what: &str,
+        mut pick: impl FnMut(&str) -> Option<T>,
+    ) -> T {
+        let deadline = Instant::now() + bound;
+        loop {
+            let lines = self.lines();
+            if let Some(found) = lines.iter().find_map(|line| pick(line)) {
+                return found;
+            }
+            assert!(Instant::now() < deadline, "no {what} in {lines:#?}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Waits for an event of `--log json`.
@@ -129,7 +155,7 @@ impl Daemon {
     /// Waits until a metric has a value.
     pub fn wait_for(&self, series: &str, value: f64) -> Metrics {
         let mut last = None;
-        let deadline = std::time::Instant::now() + SOON;
+        let deadline = Instant::now() + SOON;
         loop {
             let metrics = self.metrics();
             let now = metrics.get(series);
@@ -138,10 +164,10 @@ impl Daemon {
             }
             last = now.or(last);
             assert!(
-                std::time::Instant::now() < deadline,
+                Instant::now() < deadline,
                 "{series} is {last:?}, not {value}"
             );
-            std::thread::sleep(std::time::Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(20));
         }
     }
 
@@ -171,9 +197,14 @@ impl Drop for Daemon {
 /// A daemon for one namespace, at any free port, that tells its address. Its log is JSON, and its
 /// interval short, unless the arguments choose otherwise.
 pub fn command(netns: &Netns, arguments: &[&str]) -> Command {
-    let fixed = ["daemon", "-v", "--listen", "127.0.0.1:0"];
     let selector = netns.selector();
-    let mut command = portwatch(&[&fixed, &["--netns", &selector][..], arguments].concat());
+    everywhere(&[&["--netns", &selector], arguments].concat())
+}
+
+/// As [`command`], for every namespace there is, now and later.
+pub fn everywhere(arguments: &[&str]) -> Command {
+    let fixed = ["daemon", "-v", "--listen", "127.0.0.1:0"];
+    let mut command = portwatch(&[&fixed, arguments].concat());
     for (option, value) in [("--log", "json"), ("--interval", "200ms")] {
         if !arguments.contains(&option) {
             command.args([option, value]);

@@ -10,6 +10,7 @@ pub mod event;
 pub mod forked;
 pub mod hooks;
 pub mod kernel_list;
+pub mod load;
 pub mod marker;
 pub mod metrics;
 pub mod netns;
