@@ -1,6 +1,7 @@
 //! `portwatch daemon`: what it exposes, and how it lives with its surroundings.
 
 mod config;
+mod endurance;
 mod http;
 mod killed;
 mod log;

@@ -19,6 +19,7 @@ pub mod passing;
 pub mod process;
 pub mod ring;
 pub mod sandbox;
+pub mod scraper;
 pub mod server;
 pub mod socket;
 pub mod ss;
