@@ -5,6 +5,7 @@ mod capability;
 use std::{fs, path::Path};
 
 pub use capability::{Capabilities, Capability};
+use landlock::{AccessFs, CompatLevel, Compatible, Ruleset, RulesetAttr};
 use rustix::process::{Resource, getrlimit};
 
 /// Facts about the machine and this process. What the kernel doesn't tell is none.
@@ -27,6 +28,10 @@ pub struct Host {
     pub bpf_stats_enabled: Option<i32>,
     /// Soft limit of locked memory, bytes; none for no limit. Maps count against it up to 5.10.
     pub memlock: Option<u64>,
+    /// Whether a thread can confine its access to files (Landlock).
+    pub landlock: bool,
+    /// Whether a thread can confine its system calls (seccomp filters).
+    pub seccomp: bool,
 }
 
 impl Host {
@@ -45,8 +50,19 @@ impl Host {
             kptr_restrict: kernel("kptr_restrict"),
             bpf_stats_enabled: kernel("bpf_stats_enabled"),
             memlock: getrlimit(Resource::Memlock).current,
+            landlock: has_landlock(),
+            seccomp: Path::new("/proc/sys/kernel/seccomp/actions_avail").exists(),
         }
     }
+}
+
+/// Makes a set of rules, which confines nobody before it is applied.
+fn has_landlock() -> bool {
+    Ruleset::default()
+        .set_compatibility(CompatLevel::HardRequirement)
+        .handle_access(AccessFs::ReadFile)
+        .and_then(Ruleset::create)
+        .is_ok()
 }
 
 /// Kernel release, as uname(2) has it.

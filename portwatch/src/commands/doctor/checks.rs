@@ -29,6 +29,7 @@ pub(super) fn judge(facts: &Facts) -> Vec<Check> {
         symbols(facts),
         namespaces(facts),
         statistics(&facts.host),
+        confinement(&facts.host),
     ];
     checks.extend(locked_memory(&facts.host));
     checks
@@ -150,6 +151,23 @@ fn statistics(host: &Host) -> Check {
     Check::ok(name, "off")
 }
 
+/// What the daemon confines itself with.
+fn confinement(host: &Host) -> Check {
+    let name = "confinement";
+    let warn = |finding, advice| Check::not_ok(name, Status::Warn, finding, advice);
+    match (host.landlock, host.seccomp) {
+        (true, true) => Check::ok(name, "the daemon can confine its files and system calls"),
+        (false, _) => warn(
+            "no Landlock",
+            "the daemon leaves its files unconfined; kernels have it since 5.13, where lsm= names it",
+        ),
+        (true, false) => warn(
+            "no seccomp",
+            "the daemon leaves its system calls unconfined; it takes CONFIG_SECCOMP_FILTER",
+        ),
+    }
+}
+
 /// Up to 5.10 maps count as locked memory; later kernels charge them to the memory cgroup.
 fn locked_memory(host: &Host) -> Option<Check> {
     let limit = host.memlock.filter(|&limit| limit < MEMLOCK)?;
@@ -187,6 +205,8 @@ mod tests {
                 kptr_restrict: Some(0),
                 bpf_stats_enabled: Some(0),
                 memlock: Some(8 << 20),
+                landlock: true,
+                seccomp: true,
             },
             structures: Ok(()),
             symbols: Ok(()),
@@ -227,17 +247,21 @@ mod tests {
         facts.namespaces = Ok((3, 7));
         facts.host.lockdown = Some("confidentiality".to_owned());
         facts.host.bpf_stats_enabled = Some(1);
+        facts.host.seccomp = false;
         facts.host.release = "5.4.0-200-generic".to_owned();
         for name in [
             "kernel symbols",
             "namespaces",
             "lockdown",
             "BPF statistics",
+            "confinement",
             "kernel",
             "locked memory",
         ] {
             assert_eq!(status(&facts, name), Some(Status::Warn), "{name}");
         }
+        facts.host.landlock = false;
+        assert_eq!(status(&facts, "confinement"), Some(Status::Warn));
     }
 
     #[test]
