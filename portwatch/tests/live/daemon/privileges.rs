@@ -7,10 +7,9 @@ use rustix::process::Signal;
 
 use super::{PORTS, RANGE, config::file};
 use crate::support::{
-    daemon::Daemon,
+    daemon::{Daemon, everywhere},
     event::Event,
     netns::Netns,
-    process::portwatch,
     server,
     socket::{self, Family},
     status::{Status, mask},
@@ -29,12 +28,10 @@ fn peer() -> SocketAddr {
     ([127, 0, 0, 1], PORT).into()
 }
 
-/// A daemon for every namespace there is, now and later.
+/// A daemon for every namespace there is, now and later. Those of other tests have other peers.
 fn command(arguments: &[&str]) -> Command {
-    let fixed = ["daemon", "-v", "--listen", "127.0.0.1:0", "--log", "json"];
-    let (port, top) = (PORT.to_string(), "1000");
-    let others = ["--interval", "200ms", "--top", top, "--port", &port];
-    portwatch(&[&fixed[..], &others, arguments].concat())
+    let port = PORT.to_string();
+    everywhere(&[&["--port", &port, "--top", "1000"], arguments].concat())
 }
 
 /// Every thread holds these capabilities and no others, may get none, and is under a filter.
