@@ -4,11 +4,12 @@
 //! needs 90, and a list of the forbidden ones would be wrong with each new kernel. The list is wider than
 //! what one libc was seen to use, so that another one does as well. What is not in it fails with EPERM
 //! and ends nothing; two calls that a libc tries first fail with ENOSYS, which has it take the older
-//! way, whose flags can be looked at.
+//! way, whose flags can be looked at. The kernel's log has each call that was refused with EPERM, so
+//! that a libc's new habit is not a riddle.
 
 mod calls;
 
-use std::{collections::BTreeMap, env::consts::ARCH};
+use std::{collections::BTreeMap, env::consts::ARCH, io};
 
 use anyhow::{Context, Result};
 use seccompiler::{
@@ -33,13 +34,37 @@ pub(super) fn restrict() -> Result<()> {
         SeccompAction::Allow,
     )?;
     // Of two filters that refuse alike the later one has its say, so this one allows those calls.
-    match apply_filter(&absent).and_then(|()| apply_filter(&allowed)) {
+    let applied = apply_filter(&absent)
+        .map_err(io::Error::other)
+        .and_then(|()| apply_and_log(&allowed));
+    match applied {
         Ok(()) => log::info!("system calls are confined by seccomp"),
         Err(error) => log::warn!(
             "system calls are not confined: {error} (the kernel needs CONFIG_SECCOMP_FILTER)"
         ),
     }
     Ok(())
+}
+
+/// Applies a filter to the calling thread, and has the kernel log what it refuses.
+fn apply_and_log(program: &BpfProgram) -> io::Result<()> {
+    let filter = libc::sock_fprog {
+        len: u16::try_from(program.len()).map_err(io::Error::other)?,
+        filter: program.as_ptr().cast_mut().cast(),
+    };
+    // SAFETY: `filter` points to `len` instructions of the kernel's own layout, which it only reads.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_seccomp,
+            libc::SECCOMP_SET_MODE_FILTER,
+            libc::SECCOMP_FILTER_FLAG_LOG,
+            &raw const filter,
+        )
+    };
+    match result {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 fn compile(rules: Rules, otherwise: SeccompAction, matched: SeccompAction) -> Result<BpfProgram> {
