@@ -1,6 +1,7 @@
 use std::{
-    cmp::Ordering,
+    cmp::{Ordering, Reverse},
     collections::{HashMap, HashSet},
+    time::Duration,
 };
 
 use jiff::{SignedDuration, Timestamp};
@@ -24,6 +25,8 @@ struct Entry {
     /// Connects that found no port since it is shown.
     exhausted: u64,
     failed_last: Option<Timestamp>,
+    /// When its slot was taken.
+    first_seen: Option<Duration>,
 }
 
 /// A tuple that is shown.
@@ -49,6 +52,7 @@ impl Shown {
         let entry = self.entry(sample);
         entry.exhausted = entry.exhausted.saturating_add(count);
         entry.failed_last = Some(now);
+        entry.first_seen = sample.first_seen;
     }
 
     /// Shows the `top` fullest tuples of these and as many that failed of late, the latest first.
@@ -100,6 +104,7 @@ impl Shown {
                 entry.tuple.clone_from(&sample.tuple);
                 entry.usage = sample.usage;
                 entry.forecast = sample.forecast;
+                entry.first_seen = sample.first_seen;
             }
         }
     }
@@ -112,22 +117,36 @@ impl Shown {
             .filter_map(|(key, entry)| Some((entry.failed_last?, *key)))
             .filter(|(last, _)| now.duration_since(*last) < MEMORY)
             .collect();
-        failed.sort_unstable_by_key(|(last, _)| std::cmp::Reverse(*last));
+        failed.sort_unstable_by_key(|(last, _)| Reverse(*last));
         failed.truncate(top);
         failed.into_iter().map(|(_, key)| key).collect()
     }
 
-    /// What is shown, the fullest first.
-    pub fn rows(&self, labels: &Labels<'_>) -> Vec<Row> {
-        let row = |entry: &Entry| Row {
-            netns: labels.of(&entry.tuple.netns),
+    /// What is shown, the fullest first. A namespace that is gone leaves its name and its inode number to
+    /// the next one: of tuples that a reader can't tell apart the latest is shown, and no series is
+    /// there twice.
+    pub fn rows<'a>(&'a self, labels: &Labels<'_>) -> Vec<Row> {
+        let label = |entry: &'a Entry| (labels.of(&entry.tuple.netns), entry);
+        let mut labelled: Vec<(String, &Entry)> = self.0.values().map(label).collect();
+        labelled.sort_unstable_by_key(|(_, entry)| Reverse(entry.first_seen));
+        let mut told = HashSet::new();
+        labelled.retain(|(netns, Entry { tuple, .. })| {
+            told.insert((
+                netns.clone(),
+                tuple.local_ip,
+                tuple.peer_ip,
+                tuple.peer_port,
+            ))
+        });
+        let row = |(netns, entry): (String, &Entry)| Row {
+            netns,
             tuple: entry.tuple.clone(),
             usage: entry.usage,
             forecast: entry.forecast,
             exhausted: entry.exhausted,
             failed_last: entry.failed_last,
         };
-        let mut rows: Vec<Row> = self.0.values().map(row).collect();
+        let mut rows: Vec<Row> = labelled.into_iter().map(row).collect();
         rows.sort_unstable_by(|a, b| order((&a.usage, &a.tuple), (&b.usage, &b.tuple)));
         rows
     }
@@ -139,6 +158,7 @@ impl Shown {
             forecast: sample.forecast,
             exhausted: 0,
             failed_last: None,
+            first_seen: sample.first_seen,
         })
     }
 }

@@ -162,6 +162,24 @@ fn namespaces_that_ended_are_told_apart() {
 }
 
 #[test]
+fn a_namespace_made_anew_takes_the_place_of_the_one_before() {
+    let mut ledger = Ledger::new();
+    let before = counts(80, 1, 10, 4);
+    take(&mut ledger, 1, std::slice::from_ref(&before));
+    take(&mut ledger, 2, &[]);
+    let mut anew = counts(80, 3, 5, 2);
+    // Cookies are handed out to each processor in batches: a later one may be smaller.
+    anew.tuple.netns.cookie = before.tuple.netns.cookie - 1;
+    let standing = take(&mut ledger, 3, std::slice::from_ref(&anew));
+    let exhausted: Vec<_> = standing.rows.iter().map(|row| row.exhausted).collect();
+    assert_eq!(exhausted, [2]);
+    assert_eq!(standing.totals.exhausted, 6);
+    // Also when it is gone as well.
+    let rows = take(&mut ledger, 4, &[]).rows;
+    assert_eq!((rows.len(), rows[0].exhausted), (1, 2));
+}
+
+#[test]
 fn events_and_binds_are_counted() {
     let mut ledger = Ledger::new();
     let mut missing = failure();

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::wait::SOON;
+use super::{metrics::Metrics, wait::SOON};
 
 /// A connection to a server.
 pub struct Scraper(BufReader<TcpStream>);
@@ -53,7 +53,7 @@ pub fn scrape_until(over: &AtomicBool, address: SocketAddr, pause: Duration) -> 
     let (began, mut scrapes) = (Instant::now(), 0);
     let mut scraper = Scraper::connect(address);
     while !over.load(Relaxed) {
-        assert!(scraper.scrape().contains("portwatch_connects_total"));
+        Metrics::parse(&scraper.scrape()).of("portwatch_connects_total");
         scrapes += 1;
         let next = began + pause * scrapes;
         thread::sleep(next.saturating_duration_since(Instant::now()));
