@@ -1,8 +1,11 @@
 //! What the daemon gives back, and that it works without.
 
-use std::{net::SocketAddr, process::Command};
+use std::{fs, net::SocketAddr, os::unix::fs::symlink, process::Command};
 
-use portwatch::kernel::host::Capability::{self, Bpf, DacReadSearch, SysAdmin, SysPtrace};
+use portwatch::kernel::host::{
+    Capability::{self, Bpf, DacReadSearch, SysAdmin, SysPtrace},
+    Host,
+};
 use rustix::process::Signal;
 
 use super::{PORTS, RANGE, config::file};
@@ -83,7 +86,7 @@ fn works(given: Option<&[Capability]>) {
     let _open = (connect(&before, 7), connect(&hidden, 5));
     let file = file("");
     let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    std::fs::set_permissions(file.path(), readable).expect("chmod");
+    fs::set_permissions(file.path(), readable).expect("chmod");
     let path = file.path().to_str().expect("UTF-8");
     let mut command = command(&["--config", path, "--sweep-interval", "1s"]);
     if let Some(given) = given {
@@ -129,7 +132,7 @@ fn works(given: Option<&[Capability]>) {
 
     // The name of what only a process leads to has to be looked up by a thread that may.
     let narrowed = format!("netns = [\"{}\"]\nwarning = 0.25\n", hidden.inum());
-    std::fs::write(path, narrowed).expect("write");
+    fs::write(path, narrowed).expect("write");
     daemon.signal(Signal::HUP);
     daemon.wait_for("portwatch_warning_ratio", 0.25);
     daemon.wait_for("portwatch_tuples", 1.0);
@@ -149,6 +152,38 @@ fn root_gives_back_all_that_only_the_start_needs() {
 #[test]
 fn another_user_with_the_units_capabilities_is_enough() {
     works(Some(&of_unit()));
+}
+
+/// The place of the file leads elsewhere, with the rights of root: only Landlock is in the way.
+#[test]
+fn a_file_elsewhere_is_out_of_its_reach() {
+    let netns = Netns::named(RANGE);
+    let directory = || tempfile::tempdir().expect("a directory");
+    let (near, far) = (directory(), directory());
+    let (place, foreign) = (near.path().join("x.toml"), far.path().join("x.toml"));
+    fs::write(&place, "warning = 0.4\n").expect("write");
+    fs::write(&foreign, "warning = 0.3\n").expect("write");
+    let daemon = Daemon::start(&netns, &["--config", place.to_str().expect("UTF-8")]);
+    daemon.wait_for("portwatch_warning_ratio", 0.4);
+
+    fs::remove_file(&place).expect("remove");
+    symlink(&foreign, &place).expect("link");
+    daemon.signal(Signal::HUP);
+    if Host::read().landlock {
+        daemon.wait_for_line("its complaint", |line| {
+            let refused = line.contains("stay as they were") && line.contains("Permission denied");
+            refused.then_some(())
+        });
+        assert_eq!(daemon.metrics().of("portwatch_warning_ratio"), 0.4);
+    } else {
+        daemon.wait_for("portwatch_warning_ratio", 0.3);
+    }
+
+    // Another file in the same place is as good as the first, as editors make it.
+    fs::remove_file(&place).expect("remove");
+    fs::write(&place, "warning = 0.2\n").expect("write");
+    daemon.signal(Signal::HUP);
+    daemon.wait_for("portwatch_warning_ratio", 0.2);
 }
 
 #[test]
