@@ -42,7 +42,14 @@ fn compare(hooks: [&str; 2], seed: u64) {
         .chain(places.iter().map(|place| &place.netns))
         .collect();
     let watchers = hooks.map(|hooks| {
-        let arguments = ["--counts", "--sweep-interval", "2s", "--hooks", hooks];
+        let arguments = [
+            "-vv",
+            "--counts",
+            "--sweep-interval",
+            "2s",
+            "--hooks",
+            hooks,
+        ];
         Watcher::start(&netns, &arguments)
     });
     for (watcher, hooks) in watchers.iter().zip(hooks) {

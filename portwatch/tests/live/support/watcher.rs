@@ -189,5 +189,8 @@ impl Drop for Watcher {
         // Both fail only for a program that ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            println!("the watcher's log: {}", self.join());
+        }
     }
 }
