@@ -19,7 +19,7 @@ use crate::{
     kernel::{host::kernel_release, netns::Discovery},
     model::{Chronicle, Filter, Item, NetnsFilter, Ratios, Report, Story, Tuple},
     output::{explain as write, json},
-    tracer::{Options, Tracer},
+    tracer::{Attached, Options},
 };
 
 /// So many looks at the counters there are at least: a trend needs several.
@@ -51,8 +51,10 @@ async fn explain(args: &ExplainArgs) -> Result<Option<Report>> {
         interval,
         ..options(&args.tracer, Ratios::default(), None)
     };
-    let mut tracer = Tracer::start(&options, true)?;
+    let attached = Attached::new(&options)?;
+    // The hooks watch from here on, while what there is already is taken in.
     let began = Instant::now();
+    let mut tracer = attached.follow(true)?;
     log::info!("watching for {:?}", args.look);
     let observer = tracer.observer();
     let mut chronicle = Chronicle::new();
