@@ -7,7 +7,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use tokio::task::spawn_blocking;
 
 use super::{
-    ask::{netns, question, refused, to_stdout, usage},
+    ask::{to_stdout, usage},
     end::end,
     investigate::{Target, Watched, conclude, gather, look_for_processes},
     printer::color,
@@ -106,8 +106,9 @@ async fn explain(args: &ExplainArgs) -> Result<Option<Report>> {
         }
     };
     let evidence = gather(&target, &observer, processes)?;
-    let watched = Watched::of(&evidence.answer.tuple, &chronicle, observer);
-    Ok(Some(conclude(evidence, &watched, args.whom.is_some())))
+    let watched = Watched::of(&evidence.answer.tuple, &chronicle);
+    let asked = args.whom.is_some();
+    Ok(Some(conclude(evidence, &watched, &observer, asked)))
 }
 
 /// The tuple that was asked for; none where that is left to what the tracer finds.
@@ -122,14 +123,7 @@ fn asked(args: &ExplainArgs) -> Result<Option<Target>> {
         device: args.device.clone(),
         range: args.range,
     };
-    let mut found = Discovery::default();
-    let inum = netns(&ask, &mut found)?.inum;
-    let netns = found.namespaces.remove(&inum);
-    let netns = netns.context("the network namespace is gone")?;
-    let question = netns
-        .run(|| question(&ask))
-        .map_err(|error| refused("entering the network namespace", error))??;
-    Ok(Some(Target { netns, question }))
+    Target::asked(&ask).map(Some)
 }
 
 fn filter(args: &ExplainArgs) -> Result<Filter> {

@@ -17,30 +17,37 @@ use jiff::Timestamp;
 use crate::{
     kernel::{host::kernel_release, openers::Processes},
     model::{Ages, BindHolder, Facts, Opener, Report, Stranger, Usage, explain},
-    tracer::Answer,
+    tracer::{Answer, Observer},
 };
 
 /// Looks closely at a tuple. `asked`: somebody wants to know about this very one.
 ///
 /// # Errors
 /// When its namespace or its tables can't be read.
-pub(super) fn investigate(target: &Target, watched: &Watched, asked: bool) -> Result<Report> {
-    let processes = look_for_processes(target, &watched.observer)?;
-    let evidence = gather(target, &watched.observer, processes)?;
-    Ok(conclude(evidence, watched, asked))
+pub(super) fn investigate(
+    target: &Target,
+    watched: &Watched,
+    observer: &Observer,
+    asked: bool,
+) -> Result<Report> {
+    let processes = look_for_processes(target, observer)?;
+    let evidence = gather(target, observer, processes)?;
+    Ok(conclude(evidence, watched, observer, asked))
 }
 
-/// Puts together what was found. `asked`: somebody wants to know about this very tuple.
-pub(super) fn conclude(evidence: Evidence, watched: &Watched, asked: bool) -> Report {
+/// Puts together what was found. `observer` knows the names of processes that have ended; `asked`:
+/// somebody wants to know about this very tuple.
+pub(super) fn conclude(
+    evidence: Evidence,
+    watched: &Watched,
+    observer: &Observer,
+    asked: bool,
+) -> Report {
     let mut ages = Ages::default();
     for connection in &evidence.connections {
         ages.add(connection.age);
     }
-    let openers = openers(
-        &evidence.connections,
-        &watched.observer,
-        &mut Processes::default(),
-    );
+    let openers = openers(&evidence.connections, observer, &mut Processes::default());
     let facts = facts(&evidence, watched, &openers, asked);
     let explanation = explain(&facts);
     let Evidence {

@@ -1,7 +1,8 @@
 use anyhow::{Context, Result};
 
 use crate::{
-    commands::ask::usage,
+    cli::AskArgs,
+    commands::ask::{netns, question, refused, usage},
     kernel::netns::{Discovery, Netns, Selector},
     model::Tuple,
     tracer::Question,
@@ -34,6 +35,21 @@ impl Target {
                 own_range: None,
             },
         })
+    }
+
+    /// Finds what somebody asked for in words of their own.
+    ///
+    /// # Errors
+    /// When there is no such namespace, or it makes no sense there.
+    pub fn asked(ask: &AskArgs) -> Result<Self> {
+        let mut found = Discovery::default();
+        let inum = netns(ask, &mut found)?.inum;
+        let netns = found.namespaces.remove(&inum);
+        let netns = netns.context("the network namespace is gone")?;
+        let question = netns
+            .run(|| question(ask))
+            .map_err(|error| refused("entering the network namespace", error))??;
+        Ok(Self { netns, question })
     }
 
     /// The tuple, as far as it is known without a tracer.

@@ -1,11 +1,8 @@
 use jiff::Timestamp;
 
-use crate::{
-    model::{Chronicle, Failures, Forecast, LiveTrend, Story, Tuple},
-    tracer::Observer,
-};
+use crate::model::{Chronicle, Failures, Forecast, LiveTrend, Story, Tuple};
 
-/// What a tracer has seen of a tuple.
+/// What a session has told of a tuple.
 pub(in crate::commands) struct Watched {
     /// Since when.
     pub since: Timestamp,
@@ -17,8 +14,6 @@ pub(in crate::commands) struct Watched {
     pub forecast: Forecast,
     /// What its live connections did of late.
     pub trend: Option<LiveTrend>,
-    /// Knows the names of processes that have ended.
-    pub observer: Observer,
 }
 
 /// Of a tuple that nobody connected to while somebody watched.
@@ -32,7 +27,7 @@ const NONE: Failures = Failures {
 
 impl Watched {
     /// What a session told of a tuple so far.
-    pub fn of(tuple: &Tuple, chronicle: &Chronicle, observer: Observer) -> Self {
+    pub fn of(tuple: &Tuple, chronicle: &Chronicle) -> Self {
         let story = chronicle.story(tuple);
         let sample = story.and_then(Story::sample);
         Self {
@@ -41,7 +36,6 @@ impl Watched {
             failures: story.map_or(NONE, Story::failures),
             forecast: sample.map(|sample| sample.forecast).unwrap_or_default(),
             trend: story.and_then(Story::trend),
-            observer,
         }
     }
 }

@@ -47,9 +47,10 @@ impl Lookups {
     /// Has a tuple looked at closely. False where another one is still looked at.
     pub fn report(&self, tuple: &Tuple, chronicle: &Chronicle) -> bool {
         let tuple = tuple.clone();
-        let watched = Watched::of(&tuple, chronicle, self.observer.clone());
+        let watched = Watched::of(&tuple, chronicle);
+        let observer = self.observer.clone();
         self.start(&self.reporting, move || {
-            let report = investigate(&Target::of(&tuple)?, &watched, false)?;
+            let report = investigate(&Target::of(&tuple)?, &watched, &observer, false)?;
             Ok(Item::Report(Box::new(report)))
         })
     }
