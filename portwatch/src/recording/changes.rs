@@ -1,10 +1,14 @@
 //! Of an interval's tuples those that are different from the interval before.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv4Addr},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Forecast, States, Tuple, TupleSample, Usage};
+use crate::model::{Forecast, NetnsId, States, Tuple, TupleSample, Usage};
 
 /// Entries of one [`Changes`] at most, lest a frame become too large.
 const PART: usize = 32_768;
@@ -86,6 +90,32 @@ impl Index {
         parts.0
     }
 
+    /// The tuples of the last interval.
+    pub fn samples(&self) -> Vec<TupleSample> {
+        self.table.samples()
+    }
+
+    /// The tuples of the last interval for somebody who has seen none, in parts; one at least. Places
+    /// that are free now are filled first and given back then: a table has no gaps.
+    pub fn whole(&self) -> Vec<Changes> {
+        let mut parts = Parts(vec![Changes::default()]);
+        let mut gaps = Vec::new();
+        for (slot, place) in self.table.places.iter().zip(0..) {
+            let sample = slot.clone().unwrap_or_else(|| {
+                gaps.push(place);
+                nothing()
+            });
+            parts.last().new.push((place, sample));
+        }
+        if !gaps.is_empty() {
+            parts.0.push(Changes::default());
+        }
+        for place in gaps {
+            parts.last().gone.push(place);
+        }
+        parts.0
+    }
+
     /// Where a tuple is that this interval has not had yet.
     fn place(&mut self, tuple: &Tuple) -> Option<u32> {
         let (seen, now) = (&mut self.seen, self.intervals);
@@ -133,6 +163,39 @@ impl Index {
         let places = self.by_tuple.entry(sample.tuple.clone()).or_default();
         places.push(place);
         place
+    }
+}
+
+/// What stands where no tuple is.
+fn nothing() -> TupleSample {
+    let unspecified = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    TupleSample {
+        tuple: Tuple {
+            netns: NetnsId {
+                name: None,
+                inum: 0,
+                cookie: 0,
+            },
+            bound_dev: 0,
+            local_ip: None,
+            peer_ip: unspecified,
+            peer_port: 0,
+        },
+        usage: Usage {
+            used: 0,
+            time_wait: 0,
+            reclaimable: None,
+            capacity: 0,
+            room: None,
+        },
+        forecast: Forecast::default(),
+        first_seen: None,
+        opened: 0,
+        exhausted: 0,
+        conflict: 0,
+        slowest_search: None,
+        untracked: 0,
+        states: None,
     }
 }
 

@@ -45,6 +45,8 @@ pub(super) enum Content<'a> {
     Interval(Moment<'a>),
     /// The session ended here.
     End,
+    /// Said to whoever reads along while it is written; in no file.
+    Note(Cow<'a, str>),
 }
 
 /// An interval's end: what is different from the one before.

@@ -10,6 +10,7 @@ mod changes;
 pub(crate) mod fixture;
 mod format;
 mod frame;
+mod live;
 mod load;
 mod reader;
 #[cfg(test)]
@@ -17,6 +18,7 @@ mod tests;
 mod writer;
 
 pub use format::{Header, SCHEMA};
+pub use live::Live;
 pub use load::{Recording, load};
-pub use reader::{End, OpenError, Reader};
+pub use reader::{End, OpenError, Reader, Said};
 pub use writer::Writer;

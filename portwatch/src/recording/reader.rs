@@ -18,6 +18,19 @@ pub struct Reader<R> {
     end: Option<End>,
 }
 
+/// What a recording holds, or somebody who writes one says to those who read along.
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are items, which a box each would only slow"
+)]
+pub enum Said {
+    /// A part of the session.
+    Item(Item),
+    /// A sentence for the reader.
+    Note(String),
+}
+
 /// How a recording ends, and at which of its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
@@ -105,7 +118,21 @@ impl<R: Read> Reader<R> {
         self.end.as_ref()
     }
 
-    fn read(&mut self) -> Result<Item, End> {
+    /// What comes next, what was said to those who read along included; none at the end.
+    pub fn hear(&mut self) -> Option<Said> {
+        if self.end.is_some() {
+            return None;
+        }
+        match self.read() {
+            Ok(said) => Some(said),
+            Err(end) => {
+                self.end = Some(end);
+                None
+            }
+        }
+    }
+
+    fn read(&mut self) -> Result<Said, End> {
         loop {
             let at = self.at;
             let (content, length) =
@@ -117,22 +144,24 @@ impl<R: Read> Reader<R> {
                         reason: error.to_string(),
                     },
                 })?;
-            let item = match content {
-                Content::Event(event) => Item::Event(event.into_owned()),
-                Content::Openers(openers) => Item::Openers(openers.into_owned()),
-                Content::Report(report) => Item::Report(report.into_owned()),
+            let said = match content {
+                Content::Event(event) => Said::Item(Item::Event(event.into_owned())),
+                Content::Openers(openers) => Said::Item(Item::Openers(openers.into_owned())),
+                Content::Report(report) => Said::Item(Item::Report(report.into_owned())),
+                Content::Note(note) => Said::Note(note.into_owned()),
                 Content::Part(changes) => {
                     self.table.apply(changes).ok_or(End::Damaged { at })?;
                     self.at += length;
                     continue;
                 }
                 Content::Interval(moment) => {
-                    Item::Interval(self.interval(moment).ok_or(End::Damaged { at })?)
+                    let interval = self.interval(moment).ok_or(End::Damaged { at })?;
+                    Said::Item(Item::Interval(interval))
                 }
                 Content::End => return Err(End::Complete),
             };
             self.at += length;
-            return Ok(item);
+            return Ok(said);
         }
     }
 
@@ -154,14 +183,10 @@ impl<R: Read> Iterator for Reader<R> {
     type Item = Item;
 
     fn next(&mut self) -> Option<Item> {
-        if self.end.is_some() {
-            return None;
-        }
-        match self.read() {
-            Ok(item) => Some(item),
-            Err(end) => {
-                self.end = Some(end);
-                None
+        loop {
+            match self.hear()? {
+                Said::Item(item) => return Some(item),
+                Said::Note(note) => log::info!("it says: {note}"),
             }
         }
     }

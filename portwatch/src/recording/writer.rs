@@ -4,11 +4,11 @@ use std::{
 };
 
 use super::{
-    changes::Index,
+    changes::{Changes, Index},
     format::{Content, Header, MAGIC, Moment, SCHEMA},
     frame,
 };
-use crate::model::{BindSample, Interval, Item};
+use crate::model::{BindSample, Event, Interval, Item, TupleSample};
 
 /// Writes a recording. Each item is with the output as soon as it is written: a crash loses nothing
 /// that this was told.
@@ -72,7 +72,12 @@ impl<W: Write> Writer<W> {
     }
 
     fn interval(&mut self, interval: &Interval) -> io::Result<bool> {
-        let mut parts = self.index.changes(&interval.samples);
+        let parts = self.index.changes(&interval.samples);
+        self.parts(parts, interval)
+    }
+
+    /// Writes an interval whose tuples are what these changes make of those before.
+    fn parts(&mut self, mut parts: Vec<Changes>, interval: &Interval) -> io::Result<bool> {
         let changes = parts.pop().unwrap_or_default();
         for part in parts {
             if !self.content(&Content::Part(part))? {
@@ -104,5 +109,31 @@ impl<W: Write> Writer<W> {
         self.out.flush()?;
         self.written += bytes.len() as u64;
         Ok(())
+    }
+}
+
+impl Writer<Vec<u8>> {
+    /// What was written since this was asked last.
+    pub(super) fn taken(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.out)
+    }
+
+    /// The tuples of the last interval that was written.
+    pub(super) fn samples(&self) -> Vec<TupleSample> {
+        self.index.samples()
+    }
+
+    /// The beginning of a recording for somebody who joins after `interval`, the last one that was
+    /// written: what is written from then on continues it. `started` opens it.
+    pub(super) fn joined(
+        &self,
+        header: &Header,
+        started: Event,
+        interval: &Interval,
+    ) -> io::Result<Vec<u8>> {
+        let mut writer = Self::new(Vec::new(), header)?;
+        writer.write(&Item::Event(started))?;
+        writer.parts(self.index.whole(), interval)?;
+        Ok(writer.out)
     }
 }
