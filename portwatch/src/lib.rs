@@ -6,6 +6,7 @@
 //! [`kernel`] reads the machine: type information, namespaces, sockets, processes. [`cli`] and
 //! [`commands`] are the program that stands on them.
 
+pub mod build;
 pub mod cli;
 pub mod commands;
 pub mod exit;

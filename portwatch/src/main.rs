@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use portwatch::{
     cli::{self, Command, Parsed},
-    commands::{check, daemon, doctor, explain, free, record, replay, top, watch},
+    commands::{check, daemon, doctor, explain, free, generate, record, replay, top, watch},
     exit::Exit,
     logging,
 };
@@ -25,6 +25,8 @@ fn main() -> ExitCode {
         Command::Daemon(args) => daemon::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Completions(args) => generate::completions(&args),
+        Command::Man(args) => generate::man(&args),
     };
     result.unwrap_or_else(|error| Exit::report(&error)).into()
 }

@@ -7,13 +7,14 @@ mod explain;
 pub mod file;
 mod filter;
 mod free;
+mod generate;
 mod parse;
 mod record;
 mod replay;
 mod top;
 mod watch;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use log::LevelFilter;
 
 pub use ask::AskArgs;
@@ -22,6 +23,7 @@ pub use daemon::{DaemonArgs, Listen, LogForm};
 pub use explain::{ExplainArgs, Whom};
 pub use filter::TupleArgs;
 pub use free::FreeArgs;
+pub use generate::{CompletionsArgs, ManArgs};
 pub use parse::{Parsed, parse};
 pub use record::RecordArgs;
 pub use replay::{ReplayArgs, Speed, View};
@@ -50,6 +52,7 @@ Exit codes: 0 ended as asked, 1 unexpected failure, 2 bad usage, 3 missing privi
 #[command(
     name = "portwatch",
     version,
+    long_version = crate::build::LONG_VERSION,
     after_help = EXAMPLES,
     args_conflicts_with_subcommands = true,
     max_term_width = 100
@@ -82,6 +85,10 @@ pub enum Command {
     Replay(Box<ReplayArgs>),
     /// Tell what this kernel and these privileges allow, and what to do about it
     Doctor(DoctorArgs),
+    /// Print the script that completes this command line in a shell
+    Completions(CompletionsArgs),
+    /// Write the man pages
+    Man(ManArgs),
 }
 
 /// `portwatch doctor`
@@ -104,6 +111,12 @@ pub struct LogArgs {
     /// Tell more on stderr; twice for details
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
+}
+
+/// The command line as it is declared, for what is generated from it.
+#[must_use]
+pub fn declaration() -> clap::Command {
+    Cli::command()
 }
 
 impl Cli {
@@ -130,6 +143,7 @@ impl Command {
             Self::Record(args) => (args.log, args.tracer.bpf_log.into()),
             Self::Replay(args) => (args.log, LevelFilter::Off),
             Self::Doctor(args) => (args.log, LevelFilter::Off),
+            Self::Completions(_) | Self::Man(_) => return LevelFilter::Warn,
         };
         let own = match log.verbose {
             0 => LevelFilter::Warn,

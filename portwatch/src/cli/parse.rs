@@ -57,7 +57,9 @@ pub(super) fn try_parse(arguments: Vec<OsString>) -> Result<Parsed, clap::Error>
         | Command::Free(_)
         | Command::Explain(_)
         | Command::Replay(_)
-        | Command::Doctor(_) => Ok(Ratios::default()),
+        | Command::Doctor(_)
+        | Command::Completions(_)
+        | Command::Man(_) => Ok(Ratios::default()),
     };
     let ratios = ratios.map_err(|error| Cli::command().error(ErrorKind::ValueValidation, error))?;
     Ok(Parsed { command, ratios })

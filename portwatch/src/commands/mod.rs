@@ -8,6 +8,7 @@ pub mod doctor;
 mod end;
 pub mod explain;
 pub mod free;
+pub mod generate;
 mod investigate;
 mod lookups;
 mod printer;
