@@ -1,8 +1,12 @@
 //! `portwatch completions` and `portwatch man`: the command line, written down for shells and readers.
 
-use std::io::{self, Write as _};
+use std::{
+    fs,
+    io::{self, Write as _},
+};
 
 use anyhow::{Context, Result};
+use clap_mangen::Man;
 
 use crate::{
     cli::{self, CompletionsArgs, ManArgs},
@@ -31,10 +35,39 @@ pub fn completions(args: &CompletionsArgs) -> Result<Exit> {
 /// # Errors
 /// When a file can't be written.
 pub fn man(args: &ManArgs) -> Result<Exit> {
-    let directory = args.directory.as_path();
-    clap_mangen::generate_to(cli::declaration(), directory)
-        .with_context(|| format!("writing man pages to {}", directory.display()))?;
+    let mut program = cli::declaration().disable_help_subcommand(true);
+    // It gives the commands their full names.
+    program.build();
+    for command in program.get_subcommands().chain([&program]) {
+        let man =
+            Man::new(command.clone()).source(concat!("portwatch ", env!("CARGO_PKG_VERSION")));
+        let file = args.directory.join(man.get_filename());
+        page(&man, command)
+            .and_then(|page| fs::write(&file, page))
+            .with_context(|| format!("writing {}", file.display()))?;
+    }
     Ok(Exit::Ok)
+}
+
+fn page(man: &Man, command: &clap::Command) -> io::Result<Vec<u8>> {
+    let mut page = Vec::new();
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    if command.has_subcommands() {
+        man.render_subcommands_section(&mut page)?;
+    }
+    if command.get_after_help().is_some() {
+        let mut notes = Vec::new();
+        man.render_extra_section(&mut notes)?;
+        // Its columns would run into each other if it were filled as a paragraph is.
+        let notes = String::from_utf8_lossy(&notes).replacen(".SH EXTRA\n", ".SH NOTES\n.nf\n", 1);
+        page.extend_from_slice(notes.trim_end().as_bytes());
+        page.extend_from_slice(b"\n.fi\n");
+    }
+    Ok(page)
 }
 
 #[cfg(test)]
