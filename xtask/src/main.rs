@@ -8,6 +8,7 @@ mod bench;
 mod build_ebpf;
 mod demo;
 mod digest;
+mod dist;
 mod house;
 mod run;
 mod support;
@@ -34,6 +35,7 @@ enum Command {
     #[command(hide = true)]
     Measure(bench::vm::inside::Args),
     BuildEbpf(build_ebpf::Args),
+    Dist(dist::Args),
 }
 
 fn main() -> ExitCode {
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         Command::Hold(args) => bench::sockets::hold(args),
         Command::Measure(args) => bench::vm::inside::measure(args),
         Command::BuildEbpf(args) => build_ebpf::run(args),
+        Command::Dist(args) => dist::run(args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    fs, io,
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -16,7 +16,7 @@ use tools::Tools;
 
 use crate::{
     digest,
-    support::{process, workspace},
+    support::{process, registries, workspace},
 };
 
 const OBJECT: &str = "portwatch/ebpf/portwatch.bpf.o";
@@ -142,7 +142,7 @@ fn rustflags(tools: &Tools, root: &Path) -> Result<OsString> {
         flags.push(flag);
     };
     remap(root, "/portwatch");
-    for registry in registries(&tools.cargo_home)? {
+    for registry in registries::unpacked(&tools.cargo_home)? {
         remap(&registry, "/registry");
     }
     remap(&tools.rust_src, "/rustc");
@@ -154,17 +154,6 @@ fn rustflags(tools: &Tools, root: &Path) -> Result<OsString> {
         remap(real, "/rustc");
     }
     Ok(flags.join(&OsString::from("\x1f")))
-}
-
-/// The directories that hold unpacked crates, one a registry.
-fn registries(cargo_home: &Path) -> Result<Vec<PathBuf>> {
-    let sources = cargo_home.join("registry/src");
-    let entries = fs::read_dir(&sources)
-        .with_context(|| format!("reading {}, where cargo unpacks crates", sources.display()))?;
-    let paths: io::Result<Vec<_>> = entries.map(|entry| Ok(entry?.path())).collect();
-    let mut paths = paths.with_context(|| format!("reading {}", sources.display()))?;
-    paths.sort();
-    Ok(paths)
 }
 
 fn compare(committed: &Path, rebuilt: &[u8]) -> Result<()> {

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::{
     digest::{BPF_LINKER, RUSTC},
-    support::{process, workspace},
+    support::{process, registries, workspace},
 };
 
 /// Names an archive (tar.xz holding the folder `library`) of the standard library's sources, for
@@ -40,7 +40,7 @@ impl Tools {
         let mut tools = Self {
             launcher: launcher()?,
             linker_dir: workspace::target().join("tools/bin"),
-            cargo_home: cargo_home()?,
+            cargo_home: registries::cargo_home()?,
             rust_src: PathBuf::new(),
         };
         let sysroot = process::stdout(tools.tool("rustc").args(["--print", "sysroot"]))?;
@@ -176,12 +176,4 @@ fn launcher() -> Result<Vec<String>> {
 
 fn is_pinned(version: &str) -> bool {
     version.split(' ').nth(1) == Some(RUSTC)
-}
-
-fn cargo_home() -> Result<PathBuf> {
-    if let Some(home) = env::var_os("CARGO_HOME") {
-        return Ok(home.into());
-    }
-    let home = env::home_dir().context("no home directory: set CARGO_HOME")?;
-    Ok(home.join(".cargo"))
 }

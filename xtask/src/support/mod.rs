@@ -7,6 +7,7 @@ pub mod netns;
 pub mod packages;
 pub mod privilege;
 pub mod process;
+pub mod registries;
 pub mod tally;
 pub mod terminal;
 pub mod workspace;

@@ -38,6 +38,31 @@ pub const TMUX: Program = Program::new("tmux", "tmux");
 /// Unpacks the standard library's sources, where they come as an archive.
 pub const XZ: Program = Program::new("xz", "xz-utils");
 
+/// Puts a Debian package together.
+pub const DPKG_DEB: Program = Program::new("dpkg-deb", "dpkg");
+/// Puts an RPM package together.
+pub const RPMBUILD: Program = Program::new("rpmbuild", "rpm");
+/// Makes the root of a small Debian system.
+pub const DEBOOTSTRAP: Program = Program::new("debootstrap", "debootstrap");
+/// Knows what a Debian package has to look like.
+pub const LINTIAN: Program = Program::new("lintian", "lintian");
+/// Shows man pages.
+pub const MAN: Program = Program::new("man", "man-db");
+/// Shells that complete command lines.
+pub const ZSH: Program = Program::new("zsh", "zsh");
+/// The other one.
+pub const FISH: Program = Program::new("fish", "fish");
+/// Scrapes the daemons and judges by the alert rules.
+pub const PROMETHEUS: Program = Program::new("prometheus", "prometheus");
+/// Checks rules and metrics.
+pub const PROMTOOL: Program = Program::new("promtool", "prometheus");
+/// Reads JSON in scripts.
+pub const JQ: Program = Program::new("jq", "jq");
+/// Checks YAML files.
+pub const YAMLLINT: Program = Program::new("yamllint", "yamllint");
+/// Checks scripts.
+pub const SHELLCHECK: Program = Program::new("shellcheck", "shellcheck");
+
 impl Program {
     const fn new(name: &'static str, package: &'static str) -> Self {
         Self { name, package }
