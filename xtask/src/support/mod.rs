@@ -1,6 +1,8 @@
 //! What the commands share: processes, privileges, namespaces, where things are.
 
 pub mod child;
+pub mod debian;
+pub mod http;
 pub mod interrupt;
 pub mod limits;
 pub mod netns;

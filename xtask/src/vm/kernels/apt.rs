@@ -7,9 +7,9 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
-use crate::support::{privilege, process};
+use crate::support::{debian, privilege, process};
 
 /// Together they hold every kernel that Debian supports or prepares.
 const SUITES: &str = "bullseye bookworm bookworm-backports trixie trixie-backports sid";
@@ -31,10 +31,13 @@ impl Apt {
         for part in ["sources", "lists", "cache"] {
             fs::create_dir_all(directory.join(part)).context("making apt's directories")?;
         }
+        let suites: Vec<&str> = SUITES.split(' ').collect();
+        let (mirror, _) = debian::mirror(&suites)
+            .context("there are no kernels to download: give one with --image")?;
         let mut source = format!(
             "Types: deb\nURIs: {}\nSuites: {SUITES}\nComponents: main\nArchitectures: amd64\n\
              Targets: Packages\n",
-            mirror()?
+            mirror
         );
         if Path::new(KEYS).exists() {
             source += &format!("Signed-By: {KEYS}\n");
@@ -114,24 +117,4 @@ impl Apt {
                 .arg(into),
         )
     }
-}
-
-/// The mirror from which this machine gets its own packages.
-fn mirror() -> Result<String> {
-    let format = "$(REPO_URI) $(RELEASE) $(COMPONENT)";
-    let mut command = Command::new("apt-get");
-    command.args(["indextargets", "--format", format, "Created-By: Packages"]);
-    let targets = process::stdout(&mut command).context("reading apt's configuration")?;
-    let suites: Vec<&str> = SUITES.split(' ').collect();
-    for target in targets.lines() {
-        if let [uri, release, "main"] = target.split(' ').collect::<Vec<_>>()[..]
-            && suites.contains(&release)
-        {
-            return Ok(uri.to_owned());
-        }
-    }
-    bail!(
-        "apt's sources on this machine name no mirror of Debian, so there are no kernels to \
-         download: give one with --image"
-    )
 }

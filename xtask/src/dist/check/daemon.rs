@@ -1,0 +1,63 @@
+//! The daemon in a root where the package is installed, as its unit starts it.
+
+use std::{fs, process::Stdio, time::Duration};
+
+use anyhow::{Context as _, Result};
+
+use super::root::Root;
+use crate::support::{child::Guarded, http, interrupt::Interrupt, netns::Namespace};
+
+/// Mounts what systemd would, then becomes the unit's user with its capabilities and no others.
+const START: &str = r#"
+root=$1 user=$2 group=$3 capabilities=$4
+shift 4
+mount -t proc proc "$root/proc"
+mount --rbind /sys "$root/sys"
+exec chroot "$root" setpriv --reuid "$user" --regid "$group" --init-groups --no-new-privs \
+    --inh-caps "-all,$capabilities" --ambient-caps "-all,$capabilities" \
+    --bounding-set "-all,$capabilities" -- "$@"
+"#;
+
+/// Starts it and waits until it says that it is well; in a network namespace of its own, so that
+/// another daemon on this machine may have the same port.
+///
+/// # Errors
+/// When it does not start, or does not get well.
+pub fn check(root: &Root, interrupt: &Interrupt) -> Result<()> {
+    let unit = fs::read_to_string(root.path().join("usr/lib/systemd/system/portwatch.service"))
+        .context("reading the unit")?;
+    let setting = |key: &str| {
+        let mut lines = unit.lines();
+        lines
+            .find_map(|line| line.strip_prefix(key)?.strip_prefix('='))
+            .with_context(|| format!("the unit has no {key}="))
+    };
+    let line = setting("ExecStart")?;
+    let capabilities: Vec<String> = setting("AmbientCapabilities")?
+        .split(' ')
+        .map(|name| format!("+{}", name.trim_start_matches("CAP_").to_lowercase()))
+        .collect();
+    let namespace = Namespace::create("dist")?;
+    let mut daemon = Guarded::spawn(
+        namespace
+            .enter("unshare")
+            .args(["--mount", "sh", "-ec", START, "sh"])
+            .arg(root.path())
+            .args([setting("User")?, setting("Group")?, &capabilities.join(",")])
+            .args(line.split(' '))
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .stdin(Stdio::null()),
+    )?;
+    let url = "http://127.0.0.1:9817/healthz";
+    interrupt.wait_for("the daemon to be well", Duration::from_secs(60), || {
+        daemon.require_running()?;
+        Ok(namespace.run(|| http::get(url, &[])).is_ok())
+    })?;
+    let status = fs::read_to_string(format!("/proc/{}/status", daemon.pid()))
+        .context("reading the daemon's status")?;
+    let lines = status
+        .lines()
+        .filter(|line| line.starts_with("Uid") || line.starts_with("CapEff"));
+    println!("ok: `{line}` is well, as {:?}", lines.collect::<Vec<_>>());
+    daemon.interrupt()
+}
