@@ -9,6 +9,7 @@ mod build_ebpf;
 mod demo;
 mod digest;
 mod dist;
+mod fleet;
 mod house;
 mod run;
 mod support;
@@ -29,6 +30,7 @@ enum Command {
     Test(test::Args),
     Vm(vm::Args),
     Demo(demo::Args),
+    Fleet(fleet::Args),
     Bench(bench::Args),
     #[command(hide = true)]
     Hold(bench::sockets::HoldArgs),
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(args),
         Command::Vm(args) => vm::run(args),
         Command::Demo(args) => demo::run(args),
+        Command::Fleet(args) => fleet::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Hold(args) => bench::sockets::hold(args),
         Command::Measure(args) => bench::vm::inside::measure(args),

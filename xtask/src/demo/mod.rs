@@ -16,8 +16,8 @@ use anyhow::{Result, bail};
 use serde_json::json;
 
 mod bound;
-mod haproxy;
-mod load;
+pub mod haproxy;
+pub mod load;
 mod story;
 mod watcher;
 

@@ -1,6 +1,6 @@
 //! Private network namespaces, gone when their value is dropped.
 
-use std::{fs, fs::File, os::fd::AsFd as _, process::Command, thread};
+use std::{ffi::OsStr, fs, fs::File, os::fd::AsFd as _, process::Command, thread};
 
 use anyhow::{Context as _, Result, anyhow};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
@@ -44,6 +44,15 @@ impl Namespace {
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.name, program]);
+        command
+    }
+
+    /// The same, with the mounts of this machine, which `ip` replaces in part.
+    #[must_use]
+    pub fn enter(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net=/run/netns/{}", self.name));
+        command.arg("--").arg(program);
         command
     }
 
