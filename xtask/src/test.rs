@@ -40,9 +40,12 @@ pub fn run(args: Args) -> Result<()> {
     let mut steps = Steps::default();
     let mut tally = Tally::default();
     if !args.quick {
-        use packages::{BPFTOOL, BPFTRACE, HAPROXY, IP, SS, TMUX, XZ};
+        use packages::{
+            BPFTOOL, BPFTRACE, HAPROXY, IP, JQ, PROMTOOL, SHELLCHECK, SS, TMUX, XZ, YAMLLINT,
+        };
         steps.step("system packages", || {
-            packages::ensure(&[HAPROXY, IP, SS, BPFTRACE, BPFTOOL, TMUX, XZ])
+            packages::ensure(&[HAPROXY, IP, SS, BPFTRACE, BPFTOOL, TMUX, XZ])?;
+            packages::ensure(&[JQ, PROMTOOL, SHELLCHECK, YAMLLINT])
         });
     }
     steps.step("formatting", || {
@@ -58,6 +61,9 @@ pub fn run(args: Args) -> Result<()> {
             "-D",
             "warnings",
         ]))
+    });
+    steps.step("alert rules, dashboard, unit and manifests", || {
+        process::run(&mut Command::new(workspace::root().join("dist/check")))
     });
     if args.quick {
         let unit = ["test", "--locked", "--no-fail-fast", "--lib", "--bins"];

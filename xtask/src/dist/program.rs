@@ -28,6 +28,12 @@ pub fn build() -> Result<PathBuf> {
         OsString::from("-Ctarget-feature=+crt-static"),
         remap(root, "/portwatch"),
     ];
+    let sysroot = process::stdout(Command::new("rustc").args(["--print", "sysroot"]))?;
+    // Where its sources are installed, the compiler names the standard library's by their place.
+    flags.push(remap(
+        &Path::new(&sysroot).join("lib/rustlib/src/rust"),
+        "/rustc",
+    ));
     let cargo_home = registries::cargo_home()?;
     if cargo_home.join("registry/src").is_dir() {
         let unpacked = registries::unpacked(&cargo_home)?;

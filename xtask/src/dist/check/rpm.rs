@@ -15,14 +15,14 @@ use crate::support::{process, workspace};
 pub fn check(package: &Path) -> Result<()> {
     let directory = tempfile::tempdir_in(workspace::target()).context("making a directory")?;
     let root = directory.path();
-    let rpm = |arguments: &[&str], last: &Path| {
+    let rpm = |arguments: &[&str], last: Option<&Path>| {
         let mut command = Command::new("rpm");
         command.arg("--root").arg(root).arg("--dbpath=/rpmdb");
-        process::stdout(command.args(arguments).arg(last))
+        process::stdout(command.args(arguments).args(last))
     };
-    let name = Path::new("portwatch");
+    let (name, package) = (Some(Path::new("portwatch")), Some(package));
     rpm(&["-K", "--nosignature"], package)?;
-    rpm(&["--initdb"], Path::new(""))?;
+    rpm(&["--initdb"], None)?;
     let before = Snapshot::take(root)?;
     rpm(&["-i", "--nodeps", "--noscripts"], package)?;
     // Complains about each file that is not as the package says, apart from what it can't look up
