@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use crate::support::{child::Guarded, http, interrupt::Interrupt, netns::Namespace};
@@ -119,10 +119,23 @@ impl Host {
         let mut check = self.namespace.enter(&self.portwatch);
         // How it ends tells the state of the host.
         let output = check
-            .args(["check", "--json", "--netns", self.namespace.name()])
+            // Time enough on a machine that is busy with other things, too.
+            .args([
+                "check",
+                "--json",
+                "--timeout",
+                "60s",
+                "--netns",
+                self.namespace.name(),
+            ])
+            // A debug build, on a machine that builds and tests as well.
+            .args(["--timeout", "60s"])
             .output()
             .context("could not start portwatch check")?;
         let report: Value = serde_json::from_slice(&output.stdout).context("what check printed")?;
+        if let Some(error) = report["error"].as_str() {
+            bail!("portwatch check: {error}");
+        }
         let tuples = report["tuples"]
             .as_array()
             .context("check found no tuples")?;

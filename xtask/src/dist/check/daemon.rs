@@ -1,11 +1,11 @@
 //! The daemon in a root where the package is installed, as its unit starts it.
 
-use std::{fs, process::Stdio, time::Duration};
+use std::{fs, fs::File, process::Stdio, time::Duration};
 
 use anyhow::{Context as _, Result};
 
 use super::root::Root;
-use crate::support::{child::Guarded, http, interrupt::Interrupt, netns::Namespace};
+use crate::support::{child::Guarded, http, interrupt::Interrupt, netns::Namespace, workspace};
 
 /// Mounts what systemd would, then becomes the unit's user with its capabilities and no others.
 const START: &str = r#"
@@ -37,6 +37,8 @@ pub fn check(root: &Root, interrupt: &Interrupt) -> Result<()> {
         .split(' ')
         .map(|name| format!("+{}", name.trim_start_matches("CAP_").to_lowercase()))
         .collect();
+    let log = workspace::target().join("dist/daemon.log");
+    let log = File::create(&log).with_context(|| format!("creating {}", log.display()))?;
     let namespace = Namespace::create("dist")?;
     let mut daemon = Guarded::spawn(
         namespace
@@ -46,7 +48,9 @@ pub fn check(root: &Root, interrupt: &Interrupt) -> Result<()> {
             .args([setting("User")?, setting("Group")?, &capabilities.join(",")])
             .args(line.split(' '))
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-            .stdin(Stdio::null()),
+            .stdin(Stdio::null())
+            // Whatever goes on elsewhere on this machine.
+            .stderr(log),
     )?;
     let url = "http://127.0.0.1:9817/healthz";
     interrupt.wait_for("the daemon to be well", Duration::from_secs(60), || {

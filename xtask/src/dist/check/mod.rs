@@ -79,7 +79,7 @@ fn man_pages(root: &Path) -> Result<()> {
             continue;
         }
         let mut man = Command::new("man");
-        man.args(["--warnings", "-E", "UTF-8", "-Tutf8", "-P", "cat", "-l"]);
+        man.args(["--warnings", "-E", "UTF-8", "-P", "cat", "-l"]);
         let shown = man.arg(&page).env("MANWIDTH", "80").output();
         let shown = shown.context("could not start man")?;
         let complaints = String::from_utf8_lossy(&shown.stderr);
