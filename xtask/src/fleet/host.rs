@@ -119,20 +119,13 @@ impl Host {
         let mut check = self.namespace.enter(&self.portwatch);
         // How it ends tells the state of the host.
         let output = check
-            // Time enough on a machine that is busy with other things, too.
-            .args([
-                "check",
-                "--json",
-                "--timeout",
-                "60s",
-                "--netns",
-                self.namespace.name(),
-            ])
+            .args(["check", "--json", "--netns", self.namespace.name()])
             // A debug build, on a machine that builds and tests as well.
             .args(["--timeout", "60s"])
             .output()
             .context("could not start portwatch check")?;
-        let report: Value = serde_json::from_slice(&output.stdout).context("what check printed")?;
+        let report: Value = serde_json::from_slice(&output.stdout)
+            .with_context(|| format!("what check printed: {output:?}"))?;
         if let Some(error) = report["error"].as_str() {
             bail!("portwatch check: {error}");
         }
