@@ -106,7 +106,11 @@ impl<'a> Prometheus<'a> {
     /// # Errors
     /// When it does not answer.
     pub fn history(&self) -> Result<BTreeSet<Seen>> {
-        self.seen("count_over_time(ALERTS[1h])")
+        // Rules may be looked at before anything was scraped for the first time.
+        const AT_ITS_START: &str = r#"ALERTS{alertname="PortwatchAbsent",alertstate="pending"}"#;
+        self.seen(&format!(
+            "count_over_time(ALERTS[1h]) unless count_over_time({AT_ITS_START}[1h])"
+        ))
     }
 
     fn seen(&self, expression: &str) -> Result<BTreeSet<Seen>> {

@@ -28,7 +28,7 @@ pub fn check(root: &Root) -> Result<()> {
     // Without a terminal zsh can only be asked whose completions it would take.
     let zsh = format!(
         "fpath=({} $fpath); autoload -Uz compinit; compinit -u -D
-        [[ $_comps[portwatch] == _portwatch ]] && autoload +X _portwatch && functions _portwatch_commands _portwatch",
+        [[ $_comps[portwatch] == _portwatch ]] && autoload +X _portwatch && functions _portwatch",
         file("usr/share/zsh/vendor-completions")
     );
     let fish = format!(
