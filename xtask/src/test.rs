@@ -78,6 +78,10 @@ pub fn run(args: Args) -> Result<()> {
         steps.step("the same, half of the ports bound by others", || {
             demonstration(&["--bound".as_ref()])
         });
+        steps.step(
+            "a fleet, with a real Prometheus and the alert rules",
+            || of_this_build("fleet", &[]),
+        );
         steps.step("documentation", || {
             let mut doc = cargo(&["doc", "--locked", "--no-deps"]);
             process::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
@@ -114,11 +118,16 @@ fn all_tests(tally: &mut Tally) -> Result<()> {
 
 /// The incident end to end; it fails unless portwatch's count is HAProxy's own.
 fn demonstration(arguments: &[&OsStr]) -> Result<()> {
+    of_this_build("demo", &[&["--json".as_ref()], arguments].concat())
+}
+
+/// Another command of this program, with the portwatch that the tests have built.
+fn of_this_build(command: &str, arguments: &[&OsStr]) -> Result<()> {
     let itself = std::env::current_exe().context("finding this program")?;
     let portwatch = workspace::target().join("debug/portwatch");
     process::run(
         Command::new(itself)
-            .args(["demo", "--json", "--portwatch"])
+            .args([command, "--portwatch"])
             .arg(portwatch)
             .args(arguments),
     )

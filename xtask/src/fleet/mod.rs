@@ -135,7 +135,7 @@ pub fn run(args: Args) -> Result<()> {
 }
 
 /// Room for scrapes, evaluations and a slow machine.
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 
 fn in_life(seconds: u64) -> Duration {
     Duration::from_secs(seconds / SPEED)
