@@ -50,7 +50,8 @@ pub fn run(args: Args) -> Result<()> {
     let out = workspace::target().join("dist");
     fs::create_dir_all(&out).with_context(|| format!("creating {}", out.display()))?;
     let portwatch = out.join("portwatch");
-    if built != portwatch {
+    // A file that is copied to itself is an empty one afterwards.
+    if fs::canonicalize(&built).ok() != fs::canonicalize(&portwatch).ok() {
         fs::copy(&built, &portwatch)
             .with_context(|| format!("copying the program to {}", out.display()))?;
     }
