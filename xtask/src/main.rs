@@ -32,10 +32,8 @@ enum Command {
     Demo(demo::Args),
     Fleet(fleet::Args),
     Bench(bench::Args),
-    #[command(hide = true)]
-    Hold(bench::sockets::HoldArgs),
-    #[command(hide = true)]
-    Measure(bench::vm::inside::Args),
+    #[command(flatten)]
+    BenchHelper(bench::Helper),
     BuildEbpf(build_ebpf::Args),
     Dist(dist::Args),
 }
@@ -48,8 +46,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(args),
         Command::Fleet(args) => fleet::run(args),
         Command::Bench(args) => bench::run(args),
-        Command::Hold(args) => bench::sockets::hold(args),
-        Command::Measure(args) => bench::vm::inside::measure(args),
+        Command::BenchHelper(helper) => bench::run_helper(helper),
         Command::BuildEbpf(args) => build_ebpf::run(args),
         Command::Dist(args) => dist::run(args),
     };

@@ -14,10 +14,10 @@ mod connection;
 mod crowd;
 mod incident;
 mod latency;
-pub mod sockets;
+mod sockets;
 mod table;
 mod tracer;
-pub mod vm;
+mod vm;
 
 use table::Table;
 
@@ -102,6 +102,22 @@ impl Part {
             Self::Latency => latency::measure(portwatch, interrupt, table),
             Self::Incident => incident::session(portwatch, rounds, interrupt, table),
         }
+    }
+}
+
+/// What the measurements start this program for once more, in a process or a guest of its own.
+#[derive(clap::Subcommand)]
+pub enum Helper {
+    #[command(hide = true)]
+    Hold(sockets::HoldArgs),
+    #[command(hide = true)]
+    Measure(vm::inside::Args),
+}
+
+pub fn run_helper(helper: Helper) -> Result<()> {
+    match helper {
+        Helper::Hold(args) => sockets::hold(args),
+        Helper::Measure(args) => vm::inside::measure(args),
     }
 }
 
