@@ -172,7 +172,7 @@ impl Attempt {
 
     /// The socket, bound.
     pub fn socket(&self) -> io::Result<Socket> {
-        let socket = Socket::new_raw(self.domain, Type::STREAM, None)?;
+        let socket = Socket::new(self.domain, Type::STREAM, None)?;
         if let Some(local) = &self.local {
             socket.set_reuse_address(true)?;
             socket.bind(local)?;
