@@ -1,4 +1,9 @@
-use std::{ffi::OsString, net::SocketAddr, path::PathBuf, str::FromStr};
+use std::{
+    ffi::OsString,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use clap::{
     Args, ValueEnum,
@@ -15,6 +20,8 @@ const EXAMPLES: &str = "\
 Examples:
   portwatch daemon                                   metrics on http://127.0.0.1:9817/metrics
   portwatch daemon --listen 0.0.0.0:9817             for everybody who can reach this host
+  portwatch daemon --socket /run/portwatch/portwatch.sock
+                                                     its stream, too, for the group portwatch
   portwatch daemon --check-config                    is the file well, and what is wrong with it
 
 Every option of a value may stand in the file, under its name with _ for -: sweep_interval = \"60s\".
@@ -39,6 +46,10 @@ pub struct DaemonArgs {
     #[arg(long, value_name = "ADDRESS|off", value_delimiter = ',')]
     #[arg(default_value = "127.0.0.1:9817")]
     pub listen: Vec<Listen>,
+    /// Serve events and counts on this unix socket, to root and the group portwatch, for `portwatch
+    /// replay PATH watch`; off for nowhere
+    #[arg(long, value_name = "PATH|off", default_value = "off")]
+    pub socket: SocketAt,
     /// Form of the log of events; auto is journal under systemd, else text
     #[arg(long = "log", value_name = "FORM", value_enum, default_value_t = LogForm::Auto)]
     pub log_form: LogForm,
@@ -107,6 +118,41 @@ impl FromStr for Listen {
         text.parse().map(Self::At).map_err(|_| {
             "expected an address and a port such as 127.0.0.1:9817 or [::1]:9817, or off".to_owned()
         })
+    }
+}
+
+/// Where the unix socket is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SocketAt {
+    /// Nowhere.
+    Off,
+    /// At this path.
+    Path(PathBuf),
+}
+
+impl SocketAt {
+    /// Its path; none for nowhere.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Off => None,
+            Self::Path(path) => Some(path),
+        }
+    }
+}
+
+impl FromStr for SocketAt {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "off" => Ok(Self::Off),
+            path if path.starts_with('/') => Ok(Self::Path(path.into())),
+            _ => Err(
+                "expected a path from / on such as /run/portwatch/portwatch.sock, or off"
+                    .to_owned(),
+            ),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod end;
 pub mod explain;
 pub mod free;
 pub mod generate;
+mod header;
 mod investigate;
 mod lookups;
 mod printer;

@@ -1,4 +1,4 @@
-//! `portwatch daemon`: metrics over HTTP and a log of events.
+//! `portwatch daemon`: metrics over HTTP, a log of events, and all of it on a unix socket.
 
 mod config;
 mod confine;
@@ -8,6 +8,7 @@ mod http;
 mod manager;
 mod scout;
 mod service;
+mod stream;
 mod vitals;
 
 use anyhow::{Context, Result};

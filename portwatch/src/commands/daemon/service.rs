@@ -1,4 +1,10 @@
-use std::{cell::RefCell, io, path::PathBuf, pin::pin, rc::Rc};
+use std::{
+    cell::RefCell,
+    io,
+    path::{Path, PathBuf},
+    pin::pin,
+    rc::Rc,
+};
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
@@ -9,19 +15,21 @@ use tokio::{
 
 use super::{
     config, confine, event_log::EventLog, exposure::Exposure, http, manager::Manager, scout::Scout,
-    vitals::Watch,
+    stream::Stream, vitals::Watch,
 };
 use crate::{
     cli::{DaemonArgs, file::Merged},
-    commands::{end::End, select, tracing::options},
+    commands::{
+        end::End,
+        select,
+        tracing::{item, options},
+    },
     exit::Exit,
-    model::{Event, EventKind, Filter, Ledger},
+    model::{Event, EventKind, Filter, Item, Ledger},
     tracer::{Attached, Tick, Tracer, Update},
 };
 
 const PROC: &str = "/proc";
-/// Where its sockets have their names.
-const RUNTIME: &str = "/run/portwatch";
 
 /// The running daemon.
 pub(super) struct Service {
@@ -39,6 +47,7 @@ pub(super) struct Service {
     log: EventLog,
     manager: Manager,
     exposure: http::Shared,
+    stream: Option<Stream>,
     hangup: Signal,
 }
 
@@ -52,6 +61,9 @@ impl Service {
         let hangup = signal(SignalKind::hangup()).context("cannot wait for signals")?;
         let filter = select::filter(&args.tuples)?;
         let listeners = http::bind(&args.listen).await?;
+        let socket = args.socket.path();
+        let stream = socket.map(|path| Stream::start(path, merged.ratios));
+        let stream = stream.transpose()?;
         let exposure = Rc::new(RefCell::new(Exposure::new(args.tracer.interval)));
         let log = EventLog::new(args.log_form, filter.clone(), merged.ratios);
         let options = options(&args.tracer, merged.ratios, args.eta_warning.0);
@@ -64,7 +76,7 @@ impl Service {
         let tracer = attached.follow(true)?;
         let scout = Scout::start().context("cannot start a thread")?;
         if args.confinement {
-            confine::this_thread(&files(&given))?;
+            confine::this_thread(&files(&given, socket))?;
         }
         http::serve(listeners, &exposure);
         Ok(Self {
@@ -76,6 +88,7 @@ impl Service {
             log,
             manager: Manager::new(),
             exposure,
+            stream,
             hangup,
             given,
             initial: merged.clone(),
@@ -105,7 +118,7 @@ impl Service {
                 update = self.tracer.next() => {
                     match update.context("cannot read events")? {
                         Update::Event(event) => self.event(&event),
-                        Update::Tick(tick) => self.tick(&tick),
+                        Update::Tick(tick) => self.tick(tick),
                     }
                     // However many come at once, clients get their turn in between.
                     yield_now().await;
@@ -116,18 +129,27 @@ impl Service {
         for event in self.tracer.settle() {
             self.event(&event);
         }
+        if let Some(stream) = self.stream {
+            stream.end().await;
+        }
         Ok(Exit::Ok)
     }
 
     fn event(&mut self, event: &Event) {
         if let EventKind::Started(started) = &event.kind {
             self.watch.started(started);
+            if let Some(stream) = &mut self.stream {
+                stream.started(event);
+            }
+        }
+        if let Some(stream) = &mut self.stream {
+            stream.event(event);
         }
         self.ledger.event(event, &self.filter);
         self.log.event(event);
     }
 
-    fn tick(&mut self, tick: &Tick) {
+    fn tick(&mut self, tick: Box<Tick>) {
         let standing = self.ledger.interval(
             Timestamp::now(),
             &tick.samples,
@@ -135,11 +157,19 @@ impl Service {
             &self.filter,
             self.merged.args.top,
         );
-        let vitals = self.watch.look(tick, self.merged.ratios);
+        let vitals = self.watch.look(&tick, self.merged.ratios);
         self.manager.counted(&standing);
         let mut exposure = self.exposure.borrow_mut();
         exposure.update(standing, vitals, tick.sweeps.failed);
+        drop(exposure);
         self.log.flush();
+        if let Some(stream) = &mut self.stream {
+            if !stream.is_read() {
+                stream.rest();
+            } else if let Item::Interval(interval) = item(Update::Tick(tick)) {
+                stream.interval(interval, self.merged.ratios);
+            }
+        }
     }
 
     /// Reads the file again. Where anything is wrong with it, all stays as it was.
@@ -172,12 +202,16 @@ impl Service {
 }
 
 /// What the thread that serves needs beside the files that it has open: who failed, how its programs
-/// do, and the file of options again.
-fn files(given: &DaemonArgs) -> confine::Files {
+/// do, and the file of options again; and the place of the socket, to remove it.
+fn files(given: &DaemonArgs, socket: Option<&Path>) -> confine::Files {
     let mut read = config::directories(given);
     read.push(PathBuf::from(PROC));
+    let directory = socket.map(|path| match path.parent() {
+        Some(parent) if parent != Path::new("") => parent.to_owned(),
+        _ => PathBuf::from("."),
+    });
     confine::Files {
         read,
-        remove: vec![PathBuf::from(RUNTIME)],
+        remove: directory.into_iter().collect(),
     }
 }

@@ -5,9 +5,9 @@ use jiff::Timestamp;
 
 use super::{summary::Summary, target::Target};
 use crate::{
-    kernel::host::{host_name, kernel_release},
+    commands::header::header,
     model::{Item, Ratios},
-    recording::{Header, Writer},
+    recording::Writer,
 };
 
 /// Writes items down, and keeps count of them.
@@ -24,14 +24,7 @@ impl Recorder {
     /// # Errors
     /// When the target can't be opened or written.
     pub fn start(target: &Target, ratios: Ratios) -> Result<Self> {
-        let header = Header {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            kernel: kernel_release(),
-            host: host_name(),
-            started: Timestamp::now(),
-            warning: ratios.warning(),
-            critical: ratios.critical(),
-        };
+        let header = header(Timestamp::now(), ratios);
         let name = target.name();
         let writer = Writer::new(target.open()?, &header);
         Ok(Self {

@@ -26,6 +26,11 @@ pub fn run(args: &ReplayArgs) -> Result<Exit> {
                        --peer and --port";
         return Err(Refusal::Usage(refused.to_owned()).into());
     }
+    if args.view != View::Watch && source::is_socket(&args.file) {
+        let refused = "a daemon's socket is for `portwatch replay SOCKET watch`; top and explain need \
+                       root and programs of their own: `portwatch top`, `portwatch explain`";
+        return Err(Refusal::Usage(refused.to_owned()).into());
+    }
     let filter = Filter {
         pids: args.pid.clone(),
         comms: args.comm.clone(),

@@ -10,7 +10,7 @@ use crate::{
     exit::Exit,
     model::{Filter, Item, Ratios},
     output::escape,
-    recording::{Header, Reader},
+    recording::{Header, Reader, Said},
 };
 
 /// Prints the events, as `watch` did or would have.
@@ -33,7 +33,14 @@ pub(super) fn run(
     let mut printer = Printer::new(filter, &form);
     let mut pace = Pace::new(args.speed);
     let mut last = None;
-    for item in reader.by_ref() {
+    while let Some(said) = reader.hear() {
+        let item = match said {
+            Said::Item(item) => item,
+            Said::Note(note) => {
+                eprintln!("portwatch: {}", escape(&note));
+                continue;
+            }
+        };
         let time = item.time();
         pace.wait(time);
         last = Some(time);
