@@ -9,6 +9,7 @@ mod metrics;
 mod privileges;
 mod reload;
 mod service;
+mod stream;
 
 const RANGE: std::ops::RangeInclusive<u16> = 30_000..=30_019;
 const PORTS: u32 = 20;
