@@ -23,7 +23,7 @@ Exit codes: 0 replayed, 1 the recording is damaged or none, 2 bad usage.";
 #[derive(Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct ReplayArgs {
-    /// The recording; - for stdin
+    /// The recording; - for stdin, or the socket of a daemon, to watch along
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// How to look at it
