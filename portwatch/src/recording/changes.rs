@@ -90,11 +90,6 @@ impl Index {
         parts.0
     }
 
-    /// The tuples of the last interval.
-    pub fn samples(&self) -> Vec<TupleSample> {
-        self.table.samples()
-    }
-
     /// The tuples of the last interval for somebody who has seen none, in parts; one at least. Places
     /// that are free now are filled first and given back then: a table has no gaps.
     pub fn whole(&self) -> Vec<Changes> {

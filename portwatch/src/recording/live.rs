@@ -1,7 +1,7 @@
 use std::{borrow::Cow, io};
 
 use super::{Header, Writer, format::Content, frame};
-use crate::model::{Event, Interval, Item, Report};
+use crate::model::{Event, Interval, Item};
 
 /// A recording that many read while it is written, all of them the same bytes. Each begins with a
 /// [`Live::picture`] of the last interval, whenever it comes.
@@ -45,22 +45,6 @@ impl Live {
     /// When the header is too large.
     pub fn picture(&self, header: &Header, started: Event) -> io::Result<Vec<u8>> {
         self.writer.joined(header, started, &self.last)
-    }
-
-    /// The last interval, for when somebody reads again.
-    #[must_use]
-    pub fn into_last(self) -> Interval {
-        let samples = self.writer.samples();
-        Interval {
-            samples,
-            ..self.last
-        }
-    }
-
-    /// The bytes of a report for one reader alone; none for one that is too large.
-    #[must_use]
-    pub fn report(report: Box<Report>) -> Option<Vec<u8>> {
-        frame::pack(&Content::Report(Cow::Owned(report)))
     }
 
     /// The bytes of a sentence for readers; none for one that is too long.
@@ -167,8 +151,9 @@ mod tests {
         }
         let mut live = Live::new(&header(), interval(0, &[7])).unwrap();
         assert_eq!(live.write(items[0].clone()).map(|_| ()), Some(()));
-        let last = Item::Interval(live.into_last());
-        assert_eq!(sorted([last]), items[..1]);
+        let picture = live.picture(&header(), started()).unwrap();
+        let (_, mut reader) = Reader::new(picture.as_slice()).unwrap();
+        assert_eq!(sorted(reader.by_ref())[1..], items[..1]);
     }
 
     #[test]

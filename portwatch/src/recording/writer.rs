@@ -8,7 +8,7 @@ use super::{
     format::{Content, Header, MAGIC, Moment, SCHEMA},
     frame,
 };
-use crate::model::{BindSample, Event, Interval, Item, TupleSample};
+use crate::model::{BindSample, Event, Interval, Item};
 
 /// Writes a recording. Each item is with the output as soon as it is written: a crash loses nothing
 /// that this was told.
@@ -116,11 +116,6 @@ impl Writer<Vec<u8>> {
     /// What was written since this was asked last.
     pub(super) fn taken(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.out)
-    }
-
-    /// The tuples of the last interval that was written.
-    pub(super) fn samples(&self) -> Vec<TupleSample> {
-        self.index.samples()
     }
 
     /// The beginning of a recording for somebody who joins after `interval`, the last one that was

@@ -206,12 +206,12 @@ impl Service {
 fn files(given: &DaemonArgs, socket: Option<&Path>) -> confine::Files {
     let mut read = config::directories(given);
     read.push(PathBuf::from(PROC));
-    let directory = socket.map(|path| match path.parent() {
-        Some(parent) if parent != Path::new("") => parent.to_owned(),
-        _ => PathBuf::from("."),
-    });
     confine::Files {
         read,
-        remove: directory.into_iter().collect(),
+        remove: socket
+            .and_then(Path::parent)
+            .map(PathBuf::from)
+            .into_iter()
+            .collect(),
     }
 }

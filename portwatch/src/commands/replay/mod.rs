@@ -1,4 +1,5 @@
-//! `portwatch replay`: looks at a recording, or along with a daemon that makes one. Nothing here looks at the machine.
+//! `portwatch replay`: looks at a recording, or along with a daemon that makes one. Nothing here looks
+//! at the machine.
 
 mod ending;
 mod explain;
