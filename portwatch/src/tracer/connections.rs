@@ -11,7 +11,7 @@ use aya::maps::{HashMap as BpfHashMap, MapData};
 use portwatch_common::{Class, Phase, Tracked};
 
 use super::{Tracer, batch, clock::second, keeper::Shared};
-use crate::model::{Connection, Tuple};
+use crate::model::{Connection, Namespace, Tuple};
 
 /// The maps that tell.
 pub(super) struct Connections {
@@ -34,6 +34,12 @@ impl Tracer {
 }
 
 impl Observer {
+    /// The namespaces that the tracer knows, in the order of names and numbers.
+    #[must_use]
+    pub fn namespaces(&self) -> Vec<Namespace> {
+        self.0.directory.namespaces()
+    }
+
     /// The connections of a tuple. Costs a look at every socket of the set: 0.1 µs each.
     ///
     /// # Errors
