@@ -9,7 +9,7 @@ use tokio::task::spawn_blocking;
 use super::{
     ask::{to_stdout, usage},
     end::end,
-    investigate::{Target, Watched, conclude, gather, look_for_processes},
+    investigate::{Target, conclude, gather, look_for_processes},
     printer::color,
     tracing::{item, options},
 };
@@ -17,9 +17,9 @@ use crate::{
     cli::{AskArgs, Color, ExplainArgs, Whom},
     exit::Exit,
     kernel::{host::kernel_release, netns::Discovery},
-    model::{Chronicle, Filter, Item, NetnsFilter, Ratios, Report, Story, Tuple},
+    model::{Chronicle, Filter, Item, NetnsFilter, Ratios, Report, Story, Tuple, Watched},
     output::{explain as write, json},
-    tracer::{Attached, Options},
+    tracer::{Attached, Options, Ports},
 };
 
 /// So many looks at the counters there are at least: a trend needs several.
@@ -63,13 +63,17 @@ async fn explain(args: &ExplainArgs) -> Result<Option<Report>> {
         Some(target) => Some(target),
         None => worst_off(&chronicle, &filter)?,
     };
-    // Processes are looked for while the tracer watches.
-    let early = target.map(|target| {
+    // Programs are loaded and processes are looked for while the tracer watches.
+    let early = spawn_blocking({
         let observer = observer.clone();
-        spawn_blocking(move || {
-            let processes = look_for_processes(&target, &observer)?;
-            anyhow::Ok((target, processes))
-        })
+        move || {
+            let mut ports = Ports::load()?;
+            let looked = target.map(|target| {
+                let processes = look_for_processes(&target, &observer, &mut ports)?;
+                anyhow::Ok((target, processes))
+            });
+            anyhow::Ok((ports, looked))
+        }
     });
     let mut intervals = 0;
     // A trend needs two looks, however slow the machine.
@@ -87,10 +91,7 @@ async fn explain(args: &ExplainArgs) -> Result<Option<Report>> {
             }
         }
     }
-    let early = match early {
-        Some(early) => Some(early.await.context("a thread has panicked")?),
-        None => None,
-    };
+    let (mut ports, early) = early.await.context("a thread has panicked")??;
     // Another tuple may be worse off by now.
     let worst = match args.whom {
         Some(Whom::Tuple(_)) => None,
@@ -101,11 +102,11 @@ async fn explain(args: &ExplainArgs) -> Result<Option<Report>> {
         (Some(early), None) => early?,
         (Some(Ok(early)), Some(target)) if early.0.tuple().is(&target.tuple()) => early,
         (_, Some(target)) => {
-            let processes = look_for_processes(&target, &observer)?;
+            let processes = look_for_processes(&target, &observer, &mut ports)?;
             (target, processes)
         }
     };
-    let evidence = gather(&target, &observer, processes)?;
+    let evidence = gather(&target, &observer, &mut ports, processes)?;
     let watched = Watched::of(&evidence.answer.tuple, &chronicle);
     let asked = args.whom.is_some();
     Ok(Some(conclude(evidence, &watched, &observer, asked)))

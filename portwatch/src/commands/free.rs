@@ -7,7 +7,7 @@ use crate::{
     cli::FreeArgs,
     exit::Exit,
     kernel::{netns::Discovery, owners},
-    tracer::free,
+    tracer::Ports,
 };
 
 /// Asks the kernel's tables and prints the answer.
@@ -20,7 +20,7 @@ pub fn run(args: &FreeArgs) -> Result<Exit> {
     let question = netns
         .run(|| question(&args.ask))
         .map_err(|error| refused("entering the network namespace", error))??;
-    let answer = free(netns, &question)?;
+    let answer = Ports::load()?.of(netns, &question)?;
     let blockers = owners::blockers(netns, &answer.blocked).map_err(|error| format!("{error:#}"));
     print(&answer, blockers.as_deref(), args.json)?;
     Ok(Exit::Ok)

@@ -23,12 +23,14 @@ mod room;
 mod screen;
 mod session;
 mod size;
+mod snapshot;
 pub mod state;
 pub mod storm;
 #[cfg(test)]
 pub(crate) mod testing;
 mod tuple;
 mod verdict;
+mod watched;
 
 pub use ask::{Ask, parse_ip, parse_port_range};
 pub use bind::{BindCause, BindFailure, BindSample};
@@ -55,6 +57,8 @@ pub use room::{Headroom, Obstacles, Room, Search};
 pub use screen::Screen;
 pub use session::{Interval, Item, Openers, TracerState};
 pub use size::parse_ring_size;
+pub use snapshot::Snapshot;
 pub use storm::Storm;
 pub use tuple::{Forecast, States, Tuple, TupleSample, Usage};
 pub use verdict::{CheckState, Verdict};
+pub use watched::Watched;

@@ -1,90 +1,123 @@
-//! One look at every socket that exists: what `check` needs, without following anything.
+//! A look at every socket that exists: what `check` needs, without following anything.
 
 use std::collections::HashMap;
 
-use aya::maps::PerCpuArray;
-use portwatch_common::{Census, PortRow, TupleKey};
+use aya::maps::{HashMap as BpfHashMap, IterableMap as _, MapData, PerCpuArray};
+use portwatch_common::{Census, Control, PortRow, TupleKey};
 use zerocopy::FromZeros;
 
 use super::{
     Options, TracerError, batch,
     directory::Directory,
-    exact::{Numbered, Ports, complete},
-    free::walk_settings,
+    exact::{Numbered, PortRows, complete},
     machine::Machine,
     netns::{Found, list},
     object::{Object, Purpose},
     oracle::SCAN,
     plan::load_walk,
+    pod::Plain,
+    ports::walk_settings,
     sample::usage,
     statistics::Statistics,
     walk::rows,
 };
 use crate::{
     kernel::netns::{Discovery, Netns},
-    model::{Forecast, Namespace, NetnsId, States, TupleSample},
+    model::{Forecast, Namespace, NetnsId, Snapshot, States, TupleSample},
 };
 
-/// Every tuple in use, at one moment.
-#[derive(Debug, Default)]
-pub struct Snapshot {
-    /// The namespaces that were walked.
-    pub namespaces: Vec<Namespace>,
-    /// The namespaces that could not be walked, and why.
-    pub unreachable: Vec<(NetnsId, String)>,
-    /// The tuples, in no order, with their states.
-    pub tuples: Vec<TupleSample>,
-    /// Namespaces whose blocked ports were not counted, because there are too many namespaces.
-    pub unasked: usize,
-    /// Connections that were not counted because there are more tuples than
-    /// [`Options::max_tuples`].
-    pub uncounted: u64,
+/// What an error of reading the counts is told with.
+const READING: &str = "reading the map CENSUS";
+
+/// The map `CENSUS`.
+type Counts = BpfHashMap<MapData, Plain<TupleKey>, Plain<Census>>;
+
+/// The programs that count every socket, loaded. They can be asked any number of times, also by a
+/// process that may load nothing any more; each answer is of its own moment.
+pub struct Surveyor {
+    object: Object,
+    counts: Counts,
+    statistics: Statistics,
 }
 
-/// Walks over the sockets of every namespace that is `wanted` and counts them in the kernel.
-///
-/// # Errors
-/// [`TracerError`]: no privileges, an unfitting kernel, a refusal. A namespace that can't be
-/// walked is no error, it is in the result.
-pub fn census(
-    options: &Options,
-    wanted: impl Fn(&NetnsId) -> bool,
-) -> Result<Snapshot, TracerError> {
-    let machine = Machine::read()?;
-    let mut object = Object::new(&Purpose::Census, options, &machine)?;
-    load_walk(&mut object, &machine, "walk_count")?;
-    for name in ["netns_list", "netns_reserved", SCAN] {
-        object.load_on_demand(name)?;
-    }
-    let found = list(&mut object, &HashMap::new())?;
-    let discovery = discover(&found)
-        .map_err(|error| TracerError::from_io("looking for network namespaces", &error))?;
-    let mut snapshot = Snapshot::default();
-    let mut ports = Vec::new();
-    for found in found.values() {
-        let netns = discovery.namespaces.get(&found.inum);
-        let namespace = namespace(found, netns);
-        if !wanted(&namespace.id) {
-            continue;
+impl Surveyor {
+    /// Loads the programs.
+    ///
+    /// # Errors
+    /// [`TracerError`]: no privileges, an unfitting kernel, a refusal.
+    pub fn load(options: &Options) -> Result<Self, TracerError> {
+        let machine = Machine::read()?;
+        let mut object = Object::new(&Purpose::Census, options, &machine)?;
+        load_walk(&mut object, &machine, "walk_count")?;
+        for name in ["netns_list", "netns_reserved", SCAN] {
+            object.load_on_demand(name)?;
         }
-        let walked = match netns {
-            Some(netns) => count(&mut object, found, netns).map_err(|error| error.to_string()),
-            None => Err("no process, name or descriptor leads there".to_owned()),
-        };
-        match walked {
-            Ok(rows) => {
-                snapshot.namespaces.push(namespace);
-                ports.extend(rows);
+        Ok(Self {
+            counts: object.take_map("CENSUS")?,
+            statistics: Statistics(object.take_map::<PerCpuArray<_, _>>("STATS")?.into()),
+            object,
+        })
+    }
+
+    /// Walks over the sockets of every namespace that is `wanted` and counts them in the kernel.
+    ///
+    /// # Errors
+    /// [`TracerError`]: a refusal. A namespace that can't be walked is no error, it is in the
+    /// result.
+    pub fn survey(&mut self, wanted: impl Fn(&NetnsId) -> bool) -> Result<Snapshot, TracerError> {
+        self.forget()?;
+        let before = self.statistics.read().tuples_full;
+        let found = list(&mut self.object, &HashMap::new())?;
+        let discovery = discover(&found)
+            .map_err(|error| TracerError::from_io("looking for network namespaces", &error))?;
+        let mut snapshot = Snapshot::default();
+        let mut ports = Vec::new();
+        for found in found.values() {
+            let netns = discovery.namespaces.get(&found.inum);
+            let namespace = namespace(found, netns);
+            if !wanted(&namespace.id) {
+                continue;
             }
-            Err(reason) => snapshot.unreachable.push((namespace.id, reason)),
+            let walked = match netns {
+                Some(netns) => {
+                    count(&mut self.object, found, netns).map_err(|error| error.to_string())
+                }
+                None => Err("no process, name or descriptor leads there".to_owned()),
+            };
+            match walked {
+                Ok(rows) => {
+                    snapshot.namespaces.push(namespace);
+                    ports.extend(rows);
+                }
+                Err(reason) => snapshot.unreachable.push((namespace.id, reason)),
+            }
         }
+        snapshot.uncounted = self.statistics.read().tuples_full.saturating_sub(before);
+        let ports = PortRows::new(ports);
+        let mut tuples = collect(&self.counts, &snapshot.namespaces, &ports)?;
+        let namespaces = &mut snapshot.namespaces;
+        snapshot.unasked = complete(&mut self.object, &found, namespaces, &mut tuples, &ports)?;
+        snapshot.tuples = tuples.into_iter().map(|(sample, _)| sample).collect();
+        Ok(snapshot)
     }
-    let ports = Ports::new(ports);
-    let mut tuples = collect(&mut object, &mut snapshot, &ports)?;
-    let namespaces = &mut snapshot.namespaces;
-    snapshot.unasked = complete(&mut object, &found, namespaces, &mut tuples, &ports)?;
-    snapshot.tuples = tuples.into_iter().map(|(sample, _)| sample).collect();
-    Ok(snapshot)
+
+    /// Empties the map of counts, and has the tuples numbered from 0 again.
+    fn forget(&mut self) -> Result<(), TracerError> {
+        let mut keys: Vec<TupleKey> = Vec::new();
+        batch::for_each(self.counts.map().fd(), |key, _: Census| keys.push(key))
+            .map_err(|error| TracerError::from_io(READING, &error))?;
+        for key in keys {
+            self.counts
+                .remove(&Plain(key))
+                .map_err(|error| TracerError::from_aya("emptying the map CENSUS", &error))?;
+        }
+        let control: Control = self.object.element("CONTROL")?;
+        let control = Control {
+            census_tuples: 0,
+            ..control
+        };
+        self.object.set_element("CONTROL", control)
+    }
 }
 
 /// Counts the sockets of a namespace; the port of each that counts comes back.
@@ -122,25 +155,21 @@ fn namespace(found: &Found, netns: Option<&Netns>) -> Namespace {
     }
 }
 
-/// Reads what the walks counted.
+/// Reads what the walks over these namespaces counted.
 fn collect(
-    object: &mut Object,
-    snapshot: &mut Snapshot,
-    ports: &Ports,
+    counts: &Counts,
+    namespaces: &[Namespace],
+    ports: &PortRows,
 ) -> Result<Vec<Numbered>, TracerError> {
-    let statistics = Statistics(object.take_map::<PerCpuArray<_, _>>("STATS")?.into());
-    snapshot.uncounted = statistics.read().tuples_full;
     let directory = Directory::default();
     directory.replace(
-        snapshot
-            .namespaces
+        namespaces
             .iter()
             .map(|namespace| (namespace.id.cookie, namespace.clone()))
             .collect(),
     );
-    let census = object.take_data("CENSUS")?;
     let mut tuples = Vec::new();
-    batch::for_each(census.fd(), |key: TupleKey, census: Census| {
+    batch::for_each(counts.map().fd(), |key: TupleKey, census: Census| {
         let mut sample = sample(&directory, &key, &census);
         sample.usage.reclaimable = Some(ports.reclaimable(census.index));
         // One that the buffer of its only record had no room for has not counted yet.
@@ -148,7 +177,7 @@ fn collect(
             tuples.push((sample, census.index));
         }
     })
-    .map_err(|error| TracerError::from_io("reading the map CENSUS", &error))?;
+    .map_err(|error| TracerError::from_io(READING, &error))?;
     Ok(tuples)
 }
 

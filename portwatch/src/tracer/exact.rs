@@ -24,9 +24,9 @@ const TIME: Duration = Duration::from_secs(1);
 const TIME_IF_IDLE: Duration = Duration::from_millis(100);
 
 /// The ports that walks told of, by tuple.
-pub(super) struct Ports(Vec<PortRow>);
+pub(super) struct PortRows(Vec<PortRow>);
 
-impl Ports {
+impl PortRows {
     /// Of rows in any order.
     pub fn new(mut rows: Vec<PortRow>) -> Self {
         rows.sort_unstable_by_key(|row| row.tuple);
@@ -61,7 +61,7 @@ pub(super) fn complete(
     found: &HashMap<u64, Found>,
     namespaces: &mut [Namespace],
     tuples: &mut [Numbered],
-    ports: &Ports,
+    ports: &PortRows,
 ) -> Result<usize, TracerError> {
     tuples.sort_by(|(a, _), (b, _)| {
         let order = b.usage.utilisation().total_cmp(&a.usage.utilisation());
@@ -109,7 +109,7 @@ fn price(
     namespace: &Namespace,
     search: &Search,
     obstacles: &Obstacles,
-    ports: &Ports,
+    ports: &PortRows,
     mut left: usize,
 ) -> usize {
     let own = |sample: &TupleSample| sample.tuple.netns.cookie == namespace.id.cookie;
@@ -157,7 +157,7 @@ fn price(
 
 #[cfg(test)]
 mod tests {
-    use super::{PortRow, Ports};
+    use super::{PortRow, PortRows};
 
     #[test]
     fn ports_are_found_by_the_number_of_their_tuple() {
@@ -166,7 +166,7 @@ mod tests {
             port,
             reclaimable,
         };
-        let ports = Ports::new(vec![row(2, 7, 1), row(0, 5, 0), row(2, 6, 0), row(2, 8, 1)]);
+        let ports = PortRows::new(vec![row(2, 7, 1), row(0, 5, 0), row(2, 6, 0), row(2, 8, 1)]);
         let numbers = |tuple| {
             ports
                 .of(tuple)

@@ -5,15 +5,22 @@ use anyhow::{Context, Result, ensure};
 use super::Survey;
 use crate::{
     kernel::netns::{Discovery, Selector},
-    model::NetnsId,
-    tracer::{Options, census},
+    model::{NetnsId, Snapshot},
+    tracer::{Options, Surveyor},
 };
 
 /// Counts in the kernel, by one walk over the sockets of every namespace.
 pub(super) fn survey(selected: &[Selector]) -> Result<Survey> {
     let wanted = wanted(selected)?;
     let is_wanted = |id: &NetnsId| wanted.as_ref().is_none_or(|set| set.contains(&id.inum));
-    let snapshot = census(&Options::default(), is_wanted)?;
+    survey_of(Surveyor::load(&Options::default())?.survey(is_wanted)?)
+}
+
+/// Makes the survey of a snapshot, wherever that came from.
+///
+/// # Errors
+/// When no namespace was walked.
+pub(super) fn survey_of(snapshot: Snapshot) -> Result<Survey> {
     let mut warnings: Vec<String> = snapshot
         .unreachable
         .iter()

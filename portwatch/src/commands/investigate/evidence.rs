@@ -12,7 +12,7 @@ use crate::{
         sysctl,
     },
     model::{Blocker, Connection, Look, Owner, PortRange, PortSet, SocketRow, Tuple},
-    tracer::{Answer, Observer, free},
+    tracer::{Answer, Observer, Ports},
 };
 
 /// What the machine's own tables tell of a tuple.
@@ -42,6 +42,7 @@ pub(in crate::commands) struct Processes {
 pub(in crate::commands) fn look_for_processes(
     target: &Target,
     observer: &Observer,
+    ports: &mut Ports,
 ) -> Result<Processes> {
     let Target { netns, question } = target;
     let tuple = target.tuple();
@@ -52,7 +53,7 @@ pub(in crate::commands) fn look_for_processes(
     let unseen: PortSet = unseen.map(|connection| connection.port).collect();
     thread::scope(|scope| {
         let holders = scope.spawn(|| holders(netns, &tuple, &unseen));
-        let blocked = free(netns, question)?.blocked;
+        let blocked = ports.of(netns, question)?.blocked;
         let blockers = blockers(netns, &blocked);
         Ok(Processes {
             holders: holders
@@ -71,6 +72,7 @@ pub(in crate::commands) fn look_for_processes(
 pub(in crate::commands) fn gather(
     target: &Target,
     observer: &Observer,
+    ports: &mut Ports,
     processes: Processes,
 ) -> Result<Evidence> {
     let Target { netns, question } = target;
@@ -79,7 +81,7 @@ pub(in crate::commands) fn gather(
     let (look, mut connections, answer) = thread::scope(|scope| {
         let look = scope.spawn(|| look(netns, &tuple));
         let connections = connections(observer, &tuple)?;
-        let answer = free(netns, question)?;
+        let answer = ports.of(netns, question)?;
         anyhow::Ok((joined(look)??, connections, answer))
     })?;
     for connection in connections.iter_mut().filter(|it| it.is_unseen()) {

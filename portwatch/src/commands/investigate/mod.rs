@@ -4,20 +4,18 @@
 mod evidence;
 mod names;
 mod target;
-mod watched;
 
 pub(super) use evidence::{Evidence, gather, look_for_processes};
 pub(super) use names::openers;
 pub(super) use target::Target;
-pub(super) use watched::Watched;
 
 use anyhow::Result;
 use jiff::Timestamp;
 
 use crate::{
     kernel::{host::kernel_release, openers::Processes},
-    model::{Ages, BindHolder, Facts, Opener, Report, Stranger, Usage, explain},
-    tracer::{Answer, Observer},
+    model::{Ages, BindHolder, Facts, Opener, Report, Stranger, Usage, Watched, explain},
+    tracer::{Answer, Observer, Ports},
 };
 
 /// Looks closely at a tuple. `asked`: somebody wants to know about this very one.
@@ -28,10 +26,11 @@ pub(super) fn investigate(
     target: &Target,
     watched: &Watched,
     observer: &Observer,
+    ports: &mut Ports,
     asked: bool,
 ) -> Result<Report> {
-    let processes = look_for_processes(target, observer)?;
-    let evidence = gather(target, observer, processes)?;
+    let processes = look_for_processes(target, observer, ports)?;
+    let evidence = gather(target, observer, ports, processes)?;
     Ok(conclude(evidence, watched, observer, asked))
 }
 
@@ -69,7 +68,7 @@ pub(super) fn conclude(
         openers,
         blockers,
         failures: facts.failures,
-        watched_since: Some(watched.since),
+        watched_since: watched.since,
         failing_since: watched.failing_since,
         explanation,
     }

@@ -20,7 +20,7 @@ type End = (u32, IpAddr, u16, IpAddr, u16);
 /// Who holds the connections that were there before the tracer: looked for once, for it means a
 /// look at every descriptor of every process.
 #[derive(Default)]
-pub(super) struct Before {
+pub(in crate::commands) struct Before {
     asked: HashSet<(u32, End)>,
     holders: HashMap<(u32, End), u32>,
 }

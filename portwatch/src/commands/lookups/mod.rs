@@ -12,13 +12,13 @@ use anyhow::Result;
 use jiff::Timestamp;
 use tokio::{sync::mpsc, task::spawn_blocking};
 
-use super::investigate::{Target, Watched, investigate, openers};
+use super::investigate::{Target, investigate, openers};
 use crate::{
     kernel::openers::Processes,
-    model::{Chronicle, Item, Openers, Tuple},
-    tracer::Observer,
+    model::{Chronicle, Item, Openers, Tuple, Watched},
+    tracer::{Observer, Ports},
 };
-use before::Before;
+pub(in crate::commands) use before::Before;
 
 /// Looks things up. One lookup of a kind at a time: what is asked for meanwhile is left out, for
 /// whoever wants to know asks again.
@@ -50,7 +50,8 @@ impl Lookups {
         let watched = Watched::of(&tuple, chronicle);
         let observer = self.observer.clone();
         self.start(&self.reporting, move || {
-            let report = investigate(&Target::of(&tuple)?, &watched, &observer, false)?;
+            let target = Target::of(&tuple)?;
+            let report = investigate(&target, &watched, &observer, &mut Ports::load()?, false)?;
             Ok(Item::Report(Box::new(report)))
         })
     }
@@ -59,20 +60,8 @@ impl Lookups {
     pub fn openers(&self) -> bool {
         let (observer, before) = (self.observer.clone(), Arc::clone(&self.before));
         self.start(&self.naming, move || {
-            let mut tuples = observer.all_connections()?;
             let mut before = before.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Err(error) = before.complete(&mut tuples) {
-                log::warn!("who opened earlier connections can't be told: {error:#}");
-            }
-            let mut processes = Processes::default();
-            let named = tuples.into_iter().map(|(tuple, connections)| {
-                let openers = openers(&connections, &observer, &mut processes);
-                (tuple, openers)
-            });
-            Ok(Item::Openers(Openers {
-                time: Timestamp::now(),
-                tuples: named.collect(),
-            }))
+            name_openers(&observer, &mut before).map(Item::Openers)
         })
     }
 
@@ -95,4 +84,28 @@ impl Lookups {
         });
         true
     }
+}
+
+/// Names who opened the connections of every tuple. `before` is what the look before left behind.
+///
+/// # Errors
+/// When the set can't be read. Where processes can't be looked at, who opened what the tracer did
+/// not see open is left open.
+pub(in crate::commands) fn name_openers(
+    observer: &Observer,
+    before: &mut Before,
+) -> Result<Openers> {
+    let mut tuples = observer.all_connections()?;
+    if let Err(error) = before.complete(&mut tuples) {
+        log::warn!("who opened earlier connections can't be told: {error:#}");
+    }
+    let mut processes = Processes::default();
+    let named = tuples.into_iter().map(|(tuple, connections)| {
+        let openers = openers(&connections, observer, &mut processes);
+        (tuple, openers)
+    });
+    Ok(Openers {
+        time: Timestamp::now(),
+        tuples: named.collect(),
+    })
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, net::IpAddr};
 
-use portwatch_common::{NO_MEMBER, TupleKey, WalkSettings, v4_mapped};
+use portwatch_common::{NO_MEMBER, Offsets, TupleKey, WalkSettings, v4_mapped};
 
 use super::{
     Options, TracerError,
@@ -66,61 +66,82 @@ pub struct Answer {
     pub blocked: PortSet,
 }
 
-/// Reads the ports of a tuple: first those that it holds, then those that nobody could get.
-///
-/// # Errors
-/// [`TracerError`]: no privileges, an unfitting kernel, a refusal.
-pub fn free(netns: &Netns, question: &Question) -> Result<Answer, TracerError> {
-    let machine = Machine::read()?;
-    let mut object = Object::new(&Purpose::Tuple, &Options::default(), &machine)?;
-    load_walk(&mut object, &machine, "walk_ports")?;
-    for name in ["netns_list", "netns_reserved", SCAN] {
-        object.load_on_demand(name)?;
+/// The programs that read the ports of a tuple, loaded. They can be asked any number of times, also
+/// by a process that may load nothing any more; each answer is of its own moment.
+pub struct Ports {
+    object: Object,
+    offsets: Offsets,
+}
+
+impl Ports {
+    /// Loads the programs.
+    ///
+    /// # Errors
+    /// [`TracerError`]: no privileges, an unfitting kernel, a refusal.
+    pub fn load() -> Result<Self, TracerError> {
+        let machine = Machine::read()?;
+        let mut object = Object::new(&Purpose::Tuple, &Options::default(), &machine)?;
+        load_walk(&mut object, &machine, "walk_ports")?;
+        for name in ["netns_list", "netns_reserved", SCAN] {
+            object.load_on_demand(name)?;
+        }
+        Ok(Self {
+            object,
+            offsets: machine.offsets,
+        })
     }
-    let found = list(&mut object, &HashMap::new())?;
-    let found = found.values().find(|found| found.inum == netns.inum);
-    let found = found.ok_or_else(|| TracerError::Refused {
-        what: format!("net:[{}]", netns.inum),
-        reason: "the kernel does not list this network namespace".to_owned(),
-    })?;
-    let search = search(&machine, found, question.own_range)?;
-    let obstacles = obstacles(&mut object, netns, found, question)?;
-    let whole = Search::of(found.range).room(&obstacles);
-    let id = NetnsId {
-        name: netns.name.clone(),
-        inum: found.inum,
-        cookie: found.cookie,
-    };
-    Ok(Answer {
-        tuple: Tuple {
-            netns: id.clone(),
-            ..question.tuple(netns)
-        },
-        namespace: Namespace {
-            id,
-            range: found.range,
-            reserved: found.reserved,
-            blocked: Some(whole.blocked),
-            tw_reuse: found.tw_reuse(),
-            tw_reuse_delay: found.tw_reuse_delay(),
-            timestamps: Some(found.timestamps),
-            unreachable: None,
-        },
-        search,
-        room: search.room(&obstacles),
-        blocked: search.blocked(&obstacles),
-    })
+
+    /// Reads the ports of a tuple: first those that it holds, then those that nobody could get.
+    ///
+    /// # Errors
+    /// [`TracerError`]: a namespace that is gone or can't be entered, a range of its own on a kernel
+    /// without such, a refusal.
+    pub fn of(&mut self, netns: &Netns, question: &Question) -> Result<Answer, TracerError> {
+        let found = list(&mut self.object, &HashMap::new())?;
+        let found = found.values().find(|found| found.inum == netns.inum);
+        let found = found.ok_or_else(|| TracerError::Refused {
+            what: format!("net:[{}]", netns.inum),
+            reason: "the kernel does not list this network namespace".to_owned(),
+        })?;
+        let search = search(&self.offsets, found, question.own_range)?;
+        let obstacles = obstacles(&mut self.object, netns, found, question)?;
+        let whole = Search::of(found.range).room(&obstacles);
+        let id = NetnsId {
+            name: netns.name.clone(),
+            inum: found.inum,
+            cookie: found.cookie,
+        };
+        Ok(Answer {
+            tuple: Tuple {
+                netns: id.clone(),
+                ..question.tuple(netns)
+            },
+            namespace: Namespace {
+                id,
+                range: found.range,
+                reserved: found.reserved,
+                blocked: Some(whole.blocked),
+                tw_reuse: found.tw_reuse(),
+                tw_reuse_delay: found.tw_reuse_delay(),
+                timestamps: Some(found.timestamps),
+                unreachable: None,
+            },
+            search,
+            room: search.room(&obstacles),
+            blocked: search.blocked(&obstacles),
+        })
+    }
 }
 
 fn search(
-    machine: &Machine,
+    offsets: &Offsets,
     found: &Found,
     own_range: Option<(u16, u16)>,
 ) -> Result<Search, TracerError> {
     let Some((low, high)) = own_range else {
         return Ok(Search::of(found.range));
     };
-    if machine.offsets.inet_sock_local_port_range == NO_MEMBER {
+    if offsets.inet_sock_local_port_range == NO_MEMBER {
         return Err(TracerError::Refused {
             what: "--range".to_owned(),
             reason: format!(
@@ -131,7 +152,7 @@ fn search(
     }
     Ok(Search {
         range: found.range.narrowed(low, high),
-        whole: machine.offsets.inet_sock_local_port_range_is_struct == 0,
+        whole: offsets.inet_sock_local_port_range_is_struct == 0,
     })
 }
 

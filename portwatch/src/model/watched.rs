@@ -1,11 +1,13 @@
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
-use crate::model::{Chronicle, Failures, Forecast, LiveTrend, Story, Tuple};
+use super::{Chronicle, Failures, Forecast, LiveTrend, Story, Tuple};
 
 /// What a session has told of a tuple.
-pub(in crate::commands) struct Watched {
-    /// Since when.
-    pub since: Timestamp,
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Watched {
+    /// Since when; none before the session's first item.
+    pub since: Option<Timestamp>,
     /// The first failure for want of a port.
     pub failing_since: Option<Timestamp>,
     /// Failures since then.
@@ -27,11 +29,12 @@ const NONE: Failures = Failures {
 
 impl Watched {
     /// What a session told of a tuple so far.
+    #[must_use]
     pub fn of(tuple: &Tuple, chronicle: &Chronicle) -> Self {
         let story = chronicle.story(tuple);
         let sample = story.and_then(Story::sample);
         Self {
-            since: chronicle.began().unwrap_or_else(Timestamp::now),
+            since: chronicle.began(),
             failing_since: story.and_then(Story::failing_since),
             failures: story.map_or(NONE, Story::failures),
             forecast: sample.map(|sample| sample.forecast).unwrap_or_default(),
