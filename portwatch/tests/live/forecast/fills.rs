@@ -26,6 +26,8 @@ fn play(script: Script, capacity: u16) -> (Vec<Look>, Option<f64>) {
     netns.sysctl("ipv4/tcp_tw_reuse", 0);
     // Nobody accepts those that stay or are reset.
     netns.sysctl("core/somaxconn", QUEUE);
+    // A machine of little memory allows for less than a minute of churn.
+    netns.sysctl("ipv4/tcp_max_tw_buckets", 100_000);
     let listener = server::listen_with(&netns, PORT, QUEUE);
     let watcher = Watcher::start(&[&netns], &["--counts"]);
     netns.run(|| script.play(&listener));
