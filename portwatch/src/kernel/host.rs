@@ -8,6 +8,9 @@ pub use capability::{Capabilities, Capability};
 use landlock::{AccessFs, CompatLevel, Compatible, Ruleset, RulesetAttr};
 use rustix::process::{Resource, getrlimit};
 
+/// Locked memory that the maps take with the default options, in bytes, rounded up generously.
+const MEMLOCK: u64 = 128 << 20;
+
 /// Facts about the machine and this process. What the kernel doesn't tell is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
@@ -54,6 +57,29 @@ impl Host {
             seccomp: Path::new("/proc/sys/kernel/seccomp/actions_avail").exists(),
         }
     }
+}
+
+impl Host {
+    /// The first two numbers of the release.
+    #[must_use]
+    pub fn version(&self) -> Option<(u32, u32)> {
+        version(&self.release)
+    }
+
+    /// The limit of locked memory, bytes, where it may be in the way of maps: up to 5.10 they count
+    /// against it, later kernels charge them to the memory cgroup.
+    #[must_use]
+    pub fn locked_memory(&self) -> Option<u64> {
+        let counts = self.version().is_none_or(|version| version < (5, 11));
+        let raises = self.capabilities.has(Capability::SysResource);
+        self.memlock
+            .filter(|limit| counts && !raises && *limit < MEMLOCK)
+    }
+}
+
+fn version(release: &str) -> Option<(u32, u32)> {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
 /// Makes a set of rules, which confines nobody before it is applied.
@@ -107,7 +133,7 @@ fn number(path: impl AsRef<Path>) -> Option<i32> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Capability, Host, lockdown_mode};
+    use super::{Capability, Host, lockdown_mode, version};
 
     #[test]
     fn reads_this_machine() {
@@ -132,5 +158,14 @@ mod tests {
             Some("none".to_owned())
         );
         assert_eq!(mode("none"), None);
+    }
+
+    #[test]
+    fn releases_have_many_forms() {
+        assert_eq!(version("6.18.44"), Some((6, 18)));
+        assert_eq!(version("5.10.0-28-amd64"), Some((5, 10)));
+        assert_eq!(version("6.1-rc3+"), Some((6, 1)));
+        assert_eq!(version(""), None);
+        assert_eq!(version("six"), None);
     }
 }

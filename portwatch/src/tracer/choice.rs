@@ -8,7 +8,7 @@ use super::{
     plan::{ON_DEMAND, Plan, WALK},
     programs::counters,
 };
-use crate::kernel::host::{Capabilities, Capability};
+use crate::kernel::host::{Capabilities, Capability, Host};
 
 /// A hook set that was tried on this machine.
 #[derive(Debug)]
@@ -86,6 +86,18 @@ pub(super) fn choose(options: &Options, machine: &Machine) -> Result<Assembly, T
 fn assemble(hooks: HookSet, options: &Options, machine: &Machine) -> Result<Assembly, TracerError> {
     let plan = Plan::new(hooks, options, machine)?;
     Assembly::new(plan, options, machine).map_err(|error| match error {
+        TracerError::Privileges { what }
+            if let Some(limit) = Host::read().locked_memory().filter(|_| privileged()) =>
+        {
+            TracerError::Refused {
+                what,
+                reason: format!(
+                    "operation not permitted: maps count as locked memory on this kernel, and the limit \
+                     is {} KiB; `ulimit -l unlimited`, or LimitMEMLOCK=infinity in a unit, lifts it",
+                    limit / 1024
+                ),
+            }
+        }
         // A program type may be switched off for everybody.
         TracerError::Privileges { what } if hooks != HookSet::Tracepoint && privileged() => {
             TracerError::Refused {

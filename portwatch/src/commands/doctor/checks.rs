@@ -5,8 +5,6 @@ use crate::{
 
 /// Without these no tracer.
 const NEEDED: [Capability; 3] = [Capability::Bpf, Capability::Perfmon, Capability::SysAdmin];
-/// Locked memory that the maps take with the default options, in bytes, rounded up generously.
-const MEMLOCK: u64 = 128 << 20;
 
 /// What was found out about the machine.
 pub(super) struct Facts {
@@ -37,7 +35,7 @@ pub(super) fn judge(facts: &Facts) -> Vec<Check> {
 
 fn kernel(host: &Host) -> Check {
     let finding = format!("Linux {}", host.release);
-    match version(&host.release) {
+    match host.version() {
         Some(version) if version >= (5, 10) => Check::ok("kernel", finding),
         _ => Check::not_ok(
             "kernel",
@@ -168,12 +166,9 @@ fn confinement(host: &Host) -> Check {
     }
 }
 
-/// Up to 5.10 maps count as locked memory; later kernels charge them to the memory cgroup.
+/// Maps may count as locked memory.
 fn locked_memory(host: &Host) -> Option<Check> {
-    let limit = host.memlock.filter(|&limit| limit < MEMLOCK)?;
-    let counts = version(&host.release).is_none_or(|version| version < (5, 11));
-    let raises = host.capabilities.has(Capability::SysResource);
-    (counts && !raises).then(|| {
+    host.locked_memory().map(|limit| {
         Check::not_ok(
             "locked memory",
             Status::Warn,
@@ -183,15 +178,9 @@ fn locked_memory(host: &Host) -> Option<Check> {
     })
 }
 
-/// The first two numbers of a release.
-fn version(release: &str) -> Option<(u32, u32)> {
-    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
-    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Facts, Status, judge, version};
+    use super::{Facts, Status, judge};
     use crate::kernel::host::{Capabilities, Host};
 
     fn facts() -> Facts {
@@ -267,14 +256,5 @@ mod tests {
     #[test]
     fn locked_memory_matters_to_old_kernels_only() {
         assert_eq!(status(&facts(), "locked memory"), None);
-    }
-
-    #[test]
-    fn releases_have_many_forms() {
-        assert_eq!(version("6.18.44"), Some((6, 18)));
-        assert_eq!(version("5.10.0-28-amd64"), Some((5, 10)));
-        assert_eq!(version("6.1-rc3+"), Some((6, 1)));
-        assert_eq!(version(""), None);
-        assert_eq!(version("six"), None);
     }
 }

@@ -4,7 +4,7 @@ use std::{io, os::unix::process::CommandExt, process::Command};
 
 use portwatch::kernel::host::Capability;
 use rustix::{
-    process::{Gid, Uid},
+    process::{Gid, Resource, Rlimit, Uid, setrlimit},
     thread::{
         CapabilitySet, CapabilitySets, configure_capability_in_ambient_set,
         remove_capability_from_bounding_set, set_capabilities, set_keep_capabilities,
@@ -41,6 +41,12 @@ pub fn with_ambient<'a>(command: &'a mut Command, capabilities: &[Capability]) -
 }
 
 fn become_user(wanted: u64) -> io::Result<()> {
+    // As the unit has it. Only kernels before 5.11 need it, where nothing else comes to it.
+    let unlimited = Rlimit {
+        current: None,
+        maximum: None,
+    };
+    let _ = setrlimit(Resource::Memlock, unlimited);
     let (user, group) = (Uid::from_raw(USER), Gid::from_raw(USER));
     let one = |number: u32| CapabilitySet::from_bits_retain(1 << number);
     let all = CapabilitySet::from_bits_retain(wanted);
