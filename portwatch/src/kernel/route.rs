@@ -1,66 +1,100 @@
-//! Which local address and which device connect(2) would take, in the calling thread's namespace.
+//! Which local address and which device connect(2) would take, in the calling thread's namespace: asked
+//! of rtnetlink(7), which takes no privilege, no port and no packet.
 
-use std::{
-    ffi::CString,
-    io,
-    net::{IpAddr, SocketAddr},
-    os::fd::{AsFd, AsRawFd, BorrowedFd},
+use std::{io, net::IpAddr, time::Duration};
+
+use netlink_packet_core::{NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
+use netlink_packet_route::{
+    AddressFamily, RouteNetlinkMessage,
+    link::{LinkAttribute, LinkMessage},
+    route::{RouteAddress, RouteAttribute, RouteMessage},
 };
-
 use rustix::net::{
-    AddressFamily, SocketFlags, SocketType, connect, getsockname, ipproto, socket_with,
+    AddressFamily as SocketFamily, RecvFlags, SendFlags, SocketFlags, SocketType,
+    netlink::SocketAddrNetlink,
+    recv, sendto, socket_with,
+    sockopt::{Timeout, set_socket_timeout},
 };
 
-/// `SO_BINDTOIFINDEX`, include/uapi/asm-generic/socket.h, since 5.1.
-const SO_BINDTOIFINDEX: libc::c_int = 62;
+/// Larger than what the kernel says of one route or one device.
+const BUFFER: usize = 1 << 16;
+/// Bound of the wait for an answer, which the kernel makes within the call.
+const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The source address of the route to a peer. Nothing is sent. It is a raw socket that is connected
-/// (CAP_NET_RAW): one of UDP would need a port, and there may be none.
+/// The source address of the route to a peer. Nothing is sent.
 ///
 /// # Errors
 /// When there is no route.
 pub fn source_towards(peer: IpAddr, bound_dev: u32) -> io::Result<IpAddr> {
-    let family = match peer {
-        IpAddr::V4(_) => AddressFamily::INET,
-        IpAddr::V6(_) => AddressFamily::INET6,
+    let mut question = RouteMessage::default();
+    (
+        question.header.address_family,
+        question.header.destination_prefix_length,
+    ) = match peer {
+        IpAddr::V4(_) => (AddressFamily::Inet, 32),
+        IpAddr::V6(_) => (AddressFamily::Inet6, 128),
     };
-    let (flags, protocol) = (SocketFlags::CLOEXEC, Some(ipproto::RAW));
-    let socket = socket_with(family, SocketType::RAW, flags, protocol)?;
+    let attributes = &mut question.attributes;
+    attributes.push(RouteAttribute::Destination(peer.into()));
     if bound_dev != 0 {
-        bind_to_device(socket.as_fd(), bound_dev)?;
+        attributes.push(RouteAttribute::Oif(bound_dev));
     }
-    connect(&socket, &SocketAddr::new(peer, 0))?;
-    let own = SocketAddr::try_from(getsockname(&socket)?)?;
-    Ok(own.ip().to_canonical())
+    let RouteNetlinkMessage::NewRoute(route) = ask(RouteNetlinkMessage::GetRoute(question))? else {
+        return Err(io::ErrorKind::InvalidData.into());
+    };
+    let source = route
+        .attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            RouteAttribute::PrefSource(RouteAddress::Inet(ip)) => Some((*ip).into()),
+            RouteAttribute::PrefSource(RouteAddress::Inet6(ip)) => Some((*ip).into()),
+            _ => None,
+        });
+    source.ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
 }
 
 /// The index of a device by its name or index; none where there is no such device.
 #[must_use]
 pub fn device_index(name: &str) -> Option<u32> {
-    let known = CString::new(name).ok().map(|name| {
-        // SAFETY: a string that ends with zero and lives through the call.
-        unsafe { libc::if_nametoindex(name.as_ptr()) }
-    });
-    known
-        .filter(|index| *index != 0)
-        .or_else(|| name.parse().ok().filter(|index| *index != 0))
+    named(name).or_else(|| name.parse().ok().filter(|index| *index != 0))
 }
 
-fn bind_to_device(socket: BorrowedFd<'_>, index: u32) -> io::Result<()> {
-    // SAFETY: the value lives through the call and is as long as told.
-    let result = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_SOCKET,
-            SO_BINDTOIFINDEX,
-            (&raw const index).cast(),
-            size_of::<u32>() as libc::socklen_t,
-        )
-    };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
+fn named(name: &str) -> Option<u32> {
+    // The kernel takes a name up to its first zero, and none for a question about all.
+    if name.is_empty() || name.contains('\0') {
+        return None;
+    }
+    let mut question = LinkMessage::default();
+    let attributes = &mut question.attributes;
+    attributes.push(LinkAttribute::IfName(name.to_owned()));
+    match ask(RouteNetlinkMessage::GetLink(question)).ok()? {
+        RouteNetlinkMessage::NewLink(link) => Some(link.header.index),
+        _ => None,
+    }
+}
+
+/// Asks a question that has one answer.
+fn ask(question: RouteNetlinkMessage) -> io::Result<RouteNetlinkMessage> {
+    let (flags, kind) = (SocketFlags::CLOEXEC, SocketType::RAW);
+    // NETLINK_ROUTE is 0, which is no protocol to name.
+    let fd = socket_with(SocketFamily::NETLINK, kind, flags, None)?;
+    set_socket_timeout(&fd, Timeout::Recv, Some(PATIENCE))?;
+    let mut header = NetlinkHeader::default();
+    header.flags = NLM_F_REQUEST;
+    let mut message = NetlinkMessage::new(header, NetlinkPayload::InnerMessage(question));
+    message.finalize();
+    let mut bytes = vec![0; message.buffer_len()];
+    message.serialize(&mut bytes);
+    let kernel = SocketAddrNetlink::new(0, 0);
+    sendto(&fd, &bytes, SendFlags::empty(), &kernel)?;
+    let mut buffer = vec![0; BUFFER];
+    let (length, _) = recv(&fd, &mut *buffer, RecvFlags::empty())?;
+    let answer = buffer.get(..length).unwrap_or_default();
+    let answer = NetlinkMessage::deserialize(answer).map_err(io::Error::other)?;
+    match answer.payload {
+        NetlinkPayload::InnerMessage(answer) => Ok(answer),
+        NetlinkPayload::Error(error) => Err(error.to_io()),
+        _ => Err(io::ErrorKind::InvalidData.into()),
     }
 }
 
