@@ -16,6 +16,10 @@ use crate::kernel::host::{self, syscall};
 /// The kernel side as `cargo xtask build-ebpf` compiled it.
 static OBJECT: &[u8] = aya::include_bytes_aligned!("../../ebpf/portwatch.bpf.o");
 
+/// Maps that only a trace fills, and entries of those that stay empty: there may be none without any.
+const FOLLOWING: [&str; 4] = ["NETNS", "FAILED", "OPENERS", "BINDS"];
+const FEW: u32 = 64;
+
 /// The kernel side in the kernel. Dropping it detaches every program.
 pub(super) struct Object {
     pub ebpf: Ebpf,
@@ -48,7 +52,8 @@ impl Object {
             Purpose::Census => (1, 1, options.max_tuples),
             Purpose::Tuple => (1, 1, 1),
         };
-        let ebpf = EbpfLoader::new()
+        let mut loader = EbpfLoader::new();
+        loader
             .btf(Some(&machine.btf))
             .override_global("OFFSETS", machine.offsets.as_bytes(), true)
             .override_global("CONFIG", config.as_bytes(), true)
@@ -58,7 +63,13 @@ impl Object {
             .map_max_entries("TUPLE_SLOTS", tuples)
             .map_max_entries("FREE_SLOTS", tuples)
             .map_max_entries("CENSUS", census)
-            .map_max_entries("EVENTS", options.ring_bytes)
+            .map_max_entries("EVENTS", options.ring_bytes);
+        if !matches!(purpose, Purpose::Trace(_)) {
+            for name in FOLLOWING {
+                loader.map_max_entries(name, FEW);
+            }
+        }
+        let ebpf = loader
             .load(OBJECT)
             .map_err(|error| TracerError::from_aya("creating the BPF maps", &error))?;
         Ok(Self { ebpf })
