@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::{LogArgs, TupleArgs};
+use super::{LogArgs, ServedArgs, TupleArgs};
 use crate::model::{Ratio, parse_duration};
 
 const EXAMPLES: &str = "\
@@ -48,6 +48,12 @@ pub struct CheckArgs {
         reason = "a doc comment here would replace the command's help"
     )]
     pub tuples: TupleArgs,
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "a doc comment here would replace the command's help"
+    )]
+    pub served: ServedArgs,
 }
 
 /// Where the counts of `check` come from: the tracer, which takes root; sock_diag, which takes no

@@ -1,9 +1,4 @@
-use std::{
-    ffi::OsString,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    str::FromStr,
-};
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf, str::FromStr};
 
 use clap::{
     Args, ValueEnum,
@@ -20,8 +15,7 @@ const EXAMPLES: &str = "\
 Examples:
   portwatch daemon                                   metrics on http://127.0.0.1:9817/metrics
   portwatch daemon --listen 0.0.0.0:9817             for everybody who can reach this host
-  portwatch daemon --socket /run/portwatch/portwatch.sock
-                                                     its stream, too, for the group portwatch
+  portwatch daemon --socket off                      no socket for watch, top, explain and check
   portwatch daemon --check-config                    is the file well, and what is wrong with it
 
 Every option of a value may stand in the file, under its name with _ for -: sweep_interval = \"60s\".
@@ -46,9 +40,9 @@ pub struct DaemonArgs {
     #[arg(long, value_name = "ADDRESS|off", value_delimiter = ',')]
     #[arg(default_value = "127.0.0.1:9817")]
     pub listen: Vec<Listen>,
-    /// Serve events and counts on this unix socket, to root and the group portwatch, for `portwatch
-    /// replay PATH watch`; off for nowhere
-    #[arg(long, value_name = "PATH|off", default_value = "off")]
+    /// Serve watch, top, explain and check on this unix socket, to root and the group portwatch; auto
+    /// is /run/portwatch/portwatch.sock where it can be made, off is nowhere
+    #[arg(long, value_name = "PATH|auto|off", default_value = "auto")]
     pub socket: SocketAt,
     /// Form of the log of events; auto is journal under systemd, else text
     #[arg(long = "log", value_name = "FORM", value_enum, default_value_t = LogForm::Auto)]
@@ -124,21 +118,12 @@ impl FromStr for Listen {
 /// Where the unix socket is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SocketAt {
+    /// At [`SOCKET`](super::SOCKET), if possible.
+    Auto,
     /// Nowhere.
     Off,
     /// At this path.
     Path(PathBuf),
-}
-
-impl SocketAt {
-    /// Its path; none for nowhere.
-    #[must_use]
-    pub fn path(&self) -> Option<&Path> {
-        match self {
-            Self::Off => None,
-            Self::Path(path) => Some(path),
-        }
-    }
 }
 
 impl FromStr for SocketAt {
@@ -146,10 +131,11 @@ impl FromStr for SocketAt {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
+            "auto" => Ok(Self::Auto),
             "off" => Ok(Self::Off),
             path if path.starts_with('/') => Ok(Self::Path(path.into())),
             _ => Err(
-                "expected a path from / on such as /run/portwatch/portwatch.sock, or off"
+                "expected a path from / on such as /run/portwatch/portwatch.sock, auto, or off"
                     .to_owned(),
             ),
         }

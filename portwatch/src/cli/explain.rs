@@ -6,7 +6,7 @@ use std::{
 
 use clap::Args;
 
-use super::{LogArgs, TracerArgs};
+use super::{LogArgs, ServedArgs, TracerArgs};
 use crate::{
     kernel::netns::Selector,
     model::{Ask, PortRange, parse_duration, parse_ip, parse_port_range},
@@ -64,6 +64,12 @@ pub struct ExplainArgs {
         reason = "a doc comment here would replace the command's help"
     )]
     pub log: LogArgs,
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "a doc comment here would replace the command's help"
+    )]
+    pub served: ServedArgs,
     #[command(flatten)]
     #[expect(
         missing_docs,

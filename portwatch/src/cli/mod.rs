@@ -11,6 +11,7 @@ mod generate;
 mod parse;
 mod record;
 mod replay;
+mod served;
 mod top;
 mod watch;
 
@@ -19,7 +20,7 @@ use log::LevelFilter;
 
 pub use ask::AskArgs;
 pub use check::{CheckArgs, SourceChoice};
-pub use daemon::{DaemonArgs, Listen, LogForm};
+pub use daemon::{DaemonArgs, Listen, LogForm, SocketAt};
 pub use explain::{ExplainArgs, Whom};
 pub use filter::TupleArgs;
 pub use free::FreeArgs;
@@ -27,6 +28,7 @@ pub use generate::{CompletionsArgs, ManArgs};
 pub use parse::{Parsed, parse};
 pub use record::RecordArgs;
 pub use replay::{ReplayArgs, Speed, View};
+pub use served::{SOCKET, ServedArgs};
 pub use top::{TopArgs, ViewArgs};
 pub use watch::{BpfLog, Choice, Color, Hooks, SlowSearch, TimeWaitChoice, TracerArgs, WatchArgs};
 

@@ -1,8 +1,8 @@
 use std::{ffi::OsString, io};
 
-use clap::{CommandFactory, Parser, error::ErrorKind};
+use clap::{CommandFactory, FromArgMatches, error::ErrorKind};
 
-use super::{Cli, Command};
+use super::{Cli, Command, served::own};
 use crate::{
     exit::Exit,
     model::{CheckState, Ratios},
@@ -43,9 +43,15 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Parsed, Ex
 }
 
 pub(super) fn try_parse(arguments: Vec<OsString>) -> Result<Parsed, clap::Error> {
-    let mut command = Cli::try_parse_from(&arguments)?.into_command();
-    if let Command::Daemon(args) = &mut command {
-        args.words = arguments;
+    let matches = Cli::command().try_get_matches_from(&arguments)?;
+    let mut command = Cli::from_arg_matches(&matches)?.into_command();
+    match &mut command {
+        Command::Daemon(args) => args.words = arguments,
+        Command::Watch(args) => args.served.own = own(&matches),
+        Command::Top(args) => args.served.own = own(&matches),
+        Command::Explain(args) => args.served.own = own(&matches),
+        Command::Check(args) => args.served.own = own(&matches),
+        _ => {}
     }
     let ratios = match &command {
         Command::Watch(args) => Ratios::new(args.warning, args.critical),

@@ -3,7 +3,7 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser},
 };
 
-use super::{Color, LogArgs, TracerArgs, TupleArgs};
+use super::{Color, LogArgs, ServedArgs, TracerArgs, TupleArgs};
 use crate::{
     model::Ratio,
     output::tui::{Column, GroupBy},
@@ -36,6 +36,12 @@ pub struct TopArgs {
         reason = "a doc comment here would replace the command's help"
     )]
     pub tuples: TupleArgs,
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "a doc comment here would replace the command's help"
+    )]
+    pub served: ServedArgs,
     #[command(flatten)]
     #[expect(
         missing_docs,

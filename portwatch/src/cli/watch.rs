@@ -7,7 +7,7 @@ use clap::{
 };
 use log::LevelFilter;
 
-use super::{LogArgs, TupleArgs};
+use super::{LogArgs, ServedArgs, TupleArgs};
 use crate::model::{Ratio, parse_comm, parse_duration, parse_ring_size, parse_short_duration};
 
 /// `portwatch watch`
@@ -60,6 +60,12 @@ pub struct WatchArgs {
     #[arg(help_heading = "Filters (repeat one for alternatives)")]
     pub comm: Vec<String>,
 
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "a doc comment here would replace the command's help"
+    )]
+    pub served: ServedArgs,
     #[command(flatten)]
     #[expect(
         missing_docs,

@@ -21,13 +21,18 @@ use crate::{
     tracer::{Answer, Question, TracerError},
 };
 
+/// The caller's own namespace.
+pub(super) fn own_netns() -> Selector {
+    Selector::Path("/proc/thread-self/ns/net".into())
+}
+
 /// The namespace that was asked for, else the caller's own.
 ///
 /// # Errors
 /// When there is none of that name, or namespaces can't be looked for.
 pub(super) fn netns<'a>(args: &AskArgs, found: &'a mut Discovery) -> Result<&'a Netns> {
     *found = Discovery::new().context("cannot look for network namespaces")?;
-    let own = Selector::Path("/proc/thread-self/ns/net".into());
+    let own = own_netns();
     let selector = args.netns.as_ref().unwrap_or(&own);
     let inum = selector.resolve(found).map_err(usage)?;
     found

@@ -16,6 +16,7 @@ mod printer;
 pub mod record;
 pub mod replay;
 mod select;
+mod served;
 mod session;
 pub mod top;
 mod tracing;

@@ -3,10 +3,12 @@ use std::{
     str::FromStr,
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::PortRange;
 
 /// A tuple as an operator names it: `[LOCAL ->] PEER:PORT`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ask {
     /// Local address; none where the route decides.
     pub local: Option<IpAddr>,

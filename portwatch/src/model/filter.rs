@@ -1,4 +1,5 @@
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
 use super::{AlertKind, Event, EventKind, NetnsId, Process, Started, Tuple};
 
@@ -19,7 +20,8 @@ pub struct Filter {
 }
 
 /// A network namespace that the reader asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum NetnsFilter {
     /// By inode number.
     Inum(u32),

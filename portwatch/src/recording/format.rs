@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::changes::Changes;
-use crate::model::{BindSample, Event, Openers, Ratio, Report, TracerState};
+use crate::model::{BindSample, Event, Openers, Ratio, Reply, Report, TracerState};
 
 /// Number of the schema. It changes with anything that an item consists of: values are written
 /// without their names, and a reader of another schema would take one for the other.
@@ -47,6 +47,8 @@ pub(super) enum Content<'a> {
     End,
     /// Said to whoever reads along while it is written; in no file.
     Note(Cow<'a, str>),
+    /// The answer to what somebody asked who reads along; in no file.
+    Reply(Cow<'a, Reply>),
 }
 
 /// An interval's end: what is different from the one before.

@@ -1,10 +1,10 @@
-use std::{borrow::Cow, io};
+use std::borrow::Cow;
 
-use super::{Header, Writer, format::Content, frame};
-use crate::model::{Event, Interval, Item};
+use super::{Header, Writer, format::Content, frame, writer::beginning};
+use crate::model::{Event, Interval, Item, Reply};
 
-/// A recording that many read while it is written, all of them the same bytes. Each begins with a
-/// [`Live::picture`] of the last interval, whenever it comes.
+/// A recording that many read while it is written, all of them the same bytes. For each it begins
+/// with [`Live::beginning`] and a [`Live::picture`] of the last interval, whenever it comes.
 #[derive(Debug)]
 pub struct Live {
     writer: Writer<Vec<u8>>,
@@ -14,17 +14,15 @@ pub struct Live {
 
 impl Live {
     /// Of a session that is at this interval.
-    ///
-    /// # Errors
-    /// When the header is too large.
-    pub fn new(header: &Header, last: Interval) -> io::Result<Self> {
+    #[must_use]
+    pub fn new(last: Interval) -> Self {
         let mut live = Self {
-            writer: Writer::new(Vec::new(), header)?,
+            writer: Writer::unopened(),
             last: last.clone(),
         };
         // Everybody has it from a picture.
         live.write(Item::Interval(last));
-        Ok(live)
+        live
     }
 
     /// The bytes of an item, for all who have a picture; none for one that is too large. After an
@@ -39,12 +37,23 @@ impl Live {
         written.ok()?.then_some(bytes)
     }
 
-    /// The bytes for somebody who comes now; `started` stands before the last interval.
-    ///
-    /// # Errors
-    /// When the header is too large.
-    pub fn picture(&self, header: &Header, started: Event) -> io::Result<Vec<u8>> {
-        self.writer.joined(header, started, &self.last)
+    /// What everybody gets first; none where the header is too large.
+    #[must_use]
+    pub fn beginning(header: &Header) -> Option<Vec<u8>> {
+        beginning(header)
+    }
+
+    /// The bytes for somebody who comes now; `started` stands before the last interval. None where
+    /// that is too large.
+    #[must_use]
+    pub fn picture(&self, started: Event) -> Option<Vec<u8>> {
+        self.writer.joined(started, &self.last).ok()
+    }
+
+    /// The bytes of an answer; none for one that is too long.
+    #[must_use]
+    pub fn reply(reply: &Reply) -> Option<Vec<u8>> {
+        frame::pack(&Content::Reply(Cow::Borrowed(reply)))
     }
 
     /// The bytes of a sentence for readers; none for one that is too long.
@@ -59,11 +68,10 @@ impl Live {
         frame::pack(&Content::End)
     }
 
-    /// All that somebody gets who is turned away.
+    /// All that somebody gets who is turned away, behind the beginning.
     #[must_use]
-    pub fn refusal(header: &Header, text: &str) -> Option<Vec<u8>> {
-        let mut bytes = Writer::new(Vec::new(), header).ok()?.taken();
-        bytes.extend(Self::note(text)?);
+    pub fn refusal(text: &str) -> Option<Vec<u8>> {
+        let mut bytes = Self::note(text)?;
         bytes.extend(Self::end()?);
         Some(bytes)
     }
@@ -73,7 +81,7 @@ impl Live {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Header, Interval, Item, Live};
+    use super::{Header, Interval, Item, Live, Reply};
     use crate::{
         model::{
             Event, EventKind, Started, TracerState,
@@ -107,12 +115,13 @@ mod tests {
 
     /// What somebody reads who comes after some of the items.
     fn read(items: &[Item], after: usize) -> Vec<Item> {
-        let mut live = Live::new(&header(), interval(0, &[])).unwrap();
+        let mut live = Live::new(interval(0, &[]));
         let (before, later) = items.split_at(after);
         for item in before {
             live.write(item.clone());
         }
-        let mut bytes = live.picture(&header(), started()).unwrap();
+        let mut bytes = Live::beginning(&header()).unwrap();
+        bytes.extend(live.picture(started()).unwrap());
         for item in later {
             bytes.extend(live.write(item.clone()).unwrap());
         }
@@ -149,21 +158,42 @@ mod tests {
         for after in 1..=items.len() {
             assert_eq!(read(&items, after)[1..], items[after - 1..], "{after}");
         }
-        let mut live = Live::new(&header(), interval(0, &[7])).unwrap();
+        let mut live = Live::new(interval(0, &[7]));
         assert_eq!(live.write(items[0].clone()).map(|_| ()), Some(()));
-        let picture = live.picture(&header(), started()).unwrap();
-        let (_, mut reader) = Reader::new(picture.as_slice()).unwrap();
+        let mut bytes = Live::beginning(&header()).unwrap();
+        bytes.extend(live.picture(started()).unwrap());
+        let (_, mut reader) = Reader::new(bytes.as_slice()).unwrap();
         assert_eq!(sorted(reader.by_ref())[1..], items[..1]);
     }
 
     #[test]
     fn a_refusal_says_why_and_ends() {
         let header: Header = header();
-        let bytes = Live::refusal(&header, "too many").unwrap();
+        let mut bytes = Live::beginning(&header).unwrap();
+        bytes.extend(Live::refusal("too many").unwrap());
         let (found, mut reader) = Reader::new(bytes.as_slice()).unwrap();
         assert_eq!(found, header);
         assert!(matches!(reader.hear(), Some(Said::Note(note)) if note == "too many"));
         assert!(reader.hear().is_none());
         assert_eq!(reader.end(), Some(&End::Complete));
+    }
+
+    #[test]
+    fn an_answer_stands_between_items_and_is_none() {
+        let mut live = Live::new(interval(0, &[7]));
+        let refused = Reply::Refused {
+            usage: true,
+            reason: "no such namespace".to_owned(),
+        };
+        let mut bytes = Live::beginning(&header()).unwrap();
+        bytes.extend(live.picture(started()).unwrap());
+        bytes.extend(Live::reply(&refused).unwrap());
+        bytes.extend(live.write(Item::Interval(interval(1, &[7, 8]))).unwrap());
+        bytes.extend(Live::end().unwrap());
+        let (_, mut reader) = Reader::new(bytes.as_slice()).unwrap();
+        let said: Vec<Said> = std::iter::from_fn(|| reader.hear()).collect();
+        assert!(matches!(&said[2], Said::Reply(reply) if *reply == refused));
+        let (_, reader) = Reader::new(bytes.as_slice()).unwrap();
+        assert_eq!(reader.count(), 3);
     }
 }

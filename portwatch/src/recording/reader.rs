@@ -5,7 +5,7 @@ use super::{
     format::{Content, Header, MAGIC, Moment, SCHEMA},
     frame::{self, Missing},
 };
-use crate::model::{BindSample, Interval, Item};
+use crate::model::{BindSample, Interval, Item, Reply};
 
 /// Reads a recording, item by item.
 #[derive(Debug)]
@@ -20,15 +20,13 @@ pub struct Reader<R> {
 
 /// What a recording holds, or somebody who writes one says to those who read along.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all are items, which a box each would only slow"
-)]
 pub enum Said {
     /// A part of the session.
     Item(Item),
     /// A sentence for the reader.
     Note(String),
+    /// The answer to what the reader asked.
+    Reply(Reply),
 }
 
 /// How a recording ends, and at which of its bytes.
@@ -149,6 +147,7 @@ impl<R: Read> Reader<R> {
                 Content::Openers(openers) => Said::Item(Item::Openers(openers.into_owned())),
                 Content::Report(report) => Said::Item(Item::Report(report.into_owned())),
                 Content::Note(note) => Said::Note(note.into_owned()),
+                Content::Reply(reply) => Said::Reply(reply.into_owned()),
                 Content::Part(changes) => {
                     self.table.apply(changes).ok_or(End::Damaged { at })?;
                     self.at += length;
@@ -187,6 +186,7 @@ impl<R: Read> Iterator for Reader<R> {
             match self.hear()? {
                 Said::Item(item) => return Some(item),
                 Said::Note(note) => log::info!("it says: {note}"),
+                Said::Reply(_) => {}
             }
         }
     }

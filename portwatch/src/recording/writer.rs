@@ -26,18 +26,19 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// What `out` returns.
     pub fn new(out: W, header: &Header) -> io::Result<Self> {
-        let mut writer = Self {
+        let mut writer = Self::frames(out);
+        writer.put(&beginning(header).ok_or(io::ErrorKind::InvalidInput)?)?;
+        Ok(writer)
+    }
+
+    /// Writes what stands behind the beginning.
+    fn frames(out: W) -> Self {
+        Self {
             out,
             index: Index::default(),
             binds: Vec::new(),
             written: 0,
-        };
-        let mut beginning = MAGIC.to_vec();
-        beginning.extend(SCHEMA.to_le_bytes());
-        let header = frame::pack(header).ok_or(io::ErrorKind::InvalidInput)?;
-        beginning.extend(header);
-        writer.put(&beginning)?;
-        Ok(writer)
+        }
     }
 
     /// Writes an item down. False for one that is too large and was left out: a list of about a
@@ -112,21 +113,29 @@ impl<W: Write> Writer<W> {
     }
 }
 
+/// What every recording begins with; none where the header is too large.
+pub(super) fn beginning(header: &Header) -> Option<Vec<u8>> {
+    let mut beginning = MAGIC.to_vec();
+    beginning.extend(SCHEMA.to_le_bytes());
+    beginning.extend(frame::pack(header)?);
+    Some(beginning)
+}
+
 impl Writer<Vec<u8>> {
+    /// Writes frames alone, to be taken.
+    pub(super) fn unopened() -> Self {
+        Self::frames(Vec::new())
+    }
+
     /// What was written since this was asked last.
     pub(super) fn taken(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.out)
     }
 
-    /// The beginning of a recording for somebody who joins after `interval`, the last one that was
+    /// The first frames of a recording for somebody who joins after `interval`, the last one that was
     /// written: what is written from then on continues it. `started` opens it.
-    pub(super) fn joined(
-        &self,
-        header: &Header,
-        started: Event,
-        interval: &Interval,
-    ) -> io::Result<Vec<u8>> {
-        let mut writer = Self::new(Vec::new(), header)?;
+    pub(super) fn joined(&self, started: Event, interval: &Interval) -> io::Result<Vec<u8>> {
+        let mut writer = Self::unopened();
         writer.write(&Item::Event(started))?;
         writer.parts(self.index.whole(), interval)?;
         Ok(writer.out)

@@ -40,13 +40,3 @@ pub(super) fn sample(
         states: None,
     }
 }
-
-/// Sorts tuples: the fullest first, then those with more ports in use.
-pub(super) fn worst_first(samples: &mut [TupleSample]) {
-    samples.sort_by(|a, b| {
-        let by_utilisation = b.usage.utilisation().total_cmp(&a.usage.utilisation());
-        by_utilisation
-            .then_with(|| b.usage.used.cmp(&a.usage.used))
-            .then_with(|| a.tuple.cmp(&b.tuple))
-    });
-}

@@ -16,13 +16,13 @@ use super::{
     memory::Memory,
     plan::Plan,
     programs::{Programs, counters},
-    sample::{sample, usage, worst_first},
+    sample::{sample, usage},
     stream::{ring_reader, ticks},
     tally::{Tally, entries},
 };
 use crate::{
     kernel::host,
-    model::{Forecast, Started, TupleSample},
+    model::{Forecast, Started, TupleSample, worst_first},
 };
 
 /// A kernel side that is loaded and attached and that nobody follows yet. No thread runs for it, and

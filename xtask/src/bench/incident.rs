@@ -48,7 +48,7 @@ pub fn explain(
     table: &mut Table,
 ) -> Result<()> {
     let mut command = Command::new(portwatch);
-    command.arg("explain").args(arguments);
+    command.args(["explain", "--standalone"]).args(arguments);
     let mut times = Vec::new();
     for _ in 0..rounds {
         interrupt.check()?;

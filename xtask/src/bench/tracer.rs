@@ -83,7 +83,9 @@ impl Tracer {
     /// When it can't be started or does not get ready.
     pub fn portwatch(portwatch: &Path, arguments: &[&str]) -> Result<(Self, Value)> {
         let mut command = Command::new(portwatch);
-        command.args(["watch", "--json"]).args(arguments);
+        command
+            .args(["watch", "--standalone", "--json"])
+            .args(arguments);
         let mut tracer = Self::spawn(&mut command)?;
         let begin = Instant::now();
         let (at, started) = tracer.event("started", Duration::from_secs(30))?;

@@ -77,7 +77,7 @@ impl Watchers {
     ) -> Result<()> {
         let mut process = Guarded::spawn(
             Command::new(portwatch)
-                .args(["watch", "--netns", namespace])
+                .args(["watch", "--standalone", "--netns", namespace])
                 .args(arguments)
                 .stdin(Stdio::null())
                 .stdout(Stdio::piped()),

@@ -65,6 +65,8 @@ impl Host {
                 .enter(portwatch)
                 .args([
                     "daemon",
+                    "--socket",
+                    "off",
                     "--netns",
                     namespace.name(),
                     "--log",
@@ -119,7 +121,8 @@ impl Host {
         let mut check = self.namespace.enter(&self.portwatch);
         // How it ends tells the state of the host.
         let output = check
-            .args(["check", "--json", "--netns", self.namespace.name()])
+            .args(["check", "--standalone", "--json"])
+            .args(["--netns", self.namespace.name()])
             // A debug build, on a machine that builds and tests as well.
             .args(["--timeout", "60s"])
             .output()

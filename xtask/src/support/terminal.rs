@@ -28,7 +28,7 @@ impl Terminal {
         };
         let portwatch = portwatch.to_str().context("a path that is no text")?;
         let session = ["-f", "/dev/null", "new-session", "-d"];
-        let top = [portwatch, "top", "--color", "always"];
+        let top = [portwatch, "top", "--standalone", "--color", "always"];
         terminal.tmux(&[&session[..], &SIZE, &top, arguments].concat())?;
         Ok(terminal)
     }

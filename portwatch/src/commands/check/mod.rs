@@ -2,6 +2,7 @@
 
 mod bpf;
 mod netlink;
+mod served;
 
 use std::{
     io,
@@ -113,10 +114,11 @@ fn survey(args: &CheckArgs) -> Result<(Survey, u32)> {
         .context("cannot open /proc/thread-self/ns/net; is /proc mounted?")?
         .inum;
     let selected = &args.tuples.netns;
-    let mut survey = match args.source {
-        SourceChoice::Bpf => bpf::survey(selected)?,
-        SourceChoice::Netlink => netlink::survey(selected, own)?,
-        SourceChoice::Auto => bpf::survey(selected).or_else(|error| {
+    let mut survey = match (by_daemon(args)?, args.source) {
+        (Some(survey), _) => survey,
+        (None, SourceChoice::Bpf) => bpf::survey(selected)?,
+        (None, SourceChoice::Netlink) => netlink::survey(selected, own)?,
+        (None, SourceChoice::Auto) => bpf::survey(selected).or_else(|error| {
             log::info!("counting by netlink, because BPF does not work here: {error:#}");
             netlink::survey(selected, own)
         })?,
@@ -128,4 +130,15 @@ fn survey(args: &CheckArgs) -> Result<(Survey, u32)> {
     };
     survey.samples.retain(|sample| filter.tuple(&sample.tuple));
     Ok((survey, own))
+}
+
+/// What a daemon counts. One that nobody named, and that can't, is no reason to give up.
+fn by_daemon(args: &CheckArgs) -> Result<Option<Survey>> {
+    match served::survey(&args.served, &args.tuples.netns) {
+        Err(error) if args.served.socket.is_none() => {
+            log::warn!("the daemon is not used: {error:#}");
+            Ok(None)
+        }
+        survey => survey,
+    }
 }

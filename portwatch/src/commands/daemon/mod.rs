@@ -5,6 +5,7 @@ mod confine;
 mod event_log;
 mod exposure;
 mod http;
+mod inquiries;
 mod manager;
 mod scout;
 mod service;

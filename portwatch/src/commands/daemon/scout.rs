@@ -7,6 +7,9 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use tokio::sync::oneshot;
+
+const ENDED: &str = "the scout's thread has ended";
 
 type Errand = Box<dyn FnOnce() + Send>;
 
@@ -40,11 +43,26 @@ impl Scout {
         function: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T> {
         let (answer, answered) = channel();
-        let errand = move || drop(answer.send(function()));
-        let ended = "the scout's thread has ended";
-        let errands = self.errands.as_ref().context(ended)?;
-        errands.send(Box::new(errand)).ok().context(ended)?;
-        answered.recv().context(ended)
+        self.start_errand(move || drop(answer.send(function())))?;
+        answered.recv().context(ENDED)
+    }
+
+    /// As [`Scout::send`], for a task that lets others go on meanwhile.
+    ///
+    /// # Errors
+    /// As for [`Scout::send`].
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        function: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
+        let (answer, answered) = oneshot::channel();
+        self.start_errand(move || drop(answer.send(function())))?;
+        answered.await.context(ENDED)
+    }
+
+    fn start_errand(&self, errand: impl FnOnce() + Send + 'static) -> Result<()> {
+        let errands = self.errands.as_ref().context(ENDED)?;
+        errands.send(Box::new(errand)).ok().context(ENDED)
     }
 }
 

@@ -14,18 +14,25 @@ use tokio::{
 };
 
 use super::{
-    config, confine, event_log::EventLog, exposure::Exposure, http, manager::Manager, scout::Scout,
-    stream::Stream, vitals::Watch,
+    config, confine,
+    event_log::EventLog,
+    exposure::Exposure,
+    http,
+    inquiries::{Instruments, Office},
+    manager::Manager,
+    scout::Scout,
+    stream::Stream,
+    vitals::Watch,
 };
 use crate::{
-    cli::{DaemonArgs, file::Merged},
+    cli::{DaemonArgs, SOCKET, SocketAt, file::Merged},
     commands::{
         end::End,
         select,
         tracing::{item, options},
     },
     exit::Exit,
-    model::{Event, EventKind, Filter, Item, Ledger},
+    model::{Event, EventKind, Filter, Item, Ledger, Ratios},
     tracer::{Attached, Tick, Tracer, Update},
 };
 
@@ -61,12 +68,13 @@ impl Service {
         let hangup = signal(SignalKind::hangup()).context("cannot wait for signals")?;
         let filter = select::filter(&args.tuples)?;
         let listeners = http::bind(&args.listen).await?;
-        let socket = args.socket.path();
-        let stream = socket.map(|path| Stream::start(path, merged.ratios));
-        let stream = stream.transpose()?;
+        let mut stream = stream(&args.socket, merged.ratios)?;
         let exposure = Rc::new(RefCell::new(Exposure::new(args.tracer.interval)));
         let log = EventLog::new(args.log_form, filter.clone(), merged.ratios);
         let options = options(&args.tracer, merged.ratios, args.eta_warning.0);
+        // They go first: what their loading took of memory is given back with the tracer's.
+        let instruments = stream.is_some().then(|| Instruments::load(&options));
+        let instruments = instruments.transpose()?;
         let attached = Attached::new(&options)?;
         if args.confinement {
             confine::process()?;
@@ -74,8 +82,13 @@ impl Service {
             log::warn!("it keeps every privilege that it was given (confinement is off)");
         }
         let tracer = attached.follow(true)?;
-        let scout = Scout::start().context("cannot start a thread")?;
+        let scout = || Scout::start().context("cannot start a thread");
+        if let Some((stream, instruments)) = stream.as_mut().zip(instruments) {
+            stream.answer_with(Office::new(scout()?, instruments, tracer.observer()));
+        }
+        let scout = scout()?;
         if args.confinement {
+            let socket = stream.as_ref().map(Stream::path);
             confine::this_thread(&files(&given, socket))?;
         }
         http::serve(listeners, &exposure);
@@ -167,7 +180,8 @@ impl Service {
             if !stream.is_read() {
                 stream.rest();
             } else if let Item::Interval(interval) = item(Update::Tick(tick)) {
-                stream.interval(interval, self.merged.ratios);
+                let observer = self.tracer.observer();
+                stream.interval(interval, self.merged.ratios, || observer.namespaces());
             }
         }
     }
@@ -198,6 +212,17 @@ impl Service {
         self.filter = filter;
         self.merged = merged;
         Ok(())
+    }
+}
+
+/// The socket, where there is to be one.
+fn stream(place: &SocketAt, ratios: Ratios) -> Result<Option<Stream>> {
+    match place {
+        SocketAt::Off => Ok(None),
+        SocketAt::Path(path) => Stream::start(path, ratios).map(Some),
+        SocketAt::Auto => Ok(Stream::start(Path::new(SOCKET), ratios)
+            .inspect_err(|error| log::warn!("no socket for other commands: {error:#}"))
+            .ok()),
     }
 }
 

@@ -28,8 +28,8 @@ pub fn run(args: &ReplayArgs) -> Result<Exit> {
         return Err(Refusal::Usage(refused.to_owned()).into());
     }
     if args.view != View::Watch && source::is_socket(&args.file) {
-        let refused = "a daemon's socket is for `portwatch replay SOCKET watch`; top and explain need \
-                       root and programs of their own: `portwatch top`, `portwatch explain`";
+        let refused = "a daemon's socket is no recording to move about in; `portwatch top --socket SOCKET` \
+                       and `portwatch explain --socket SOCKET` use it";
         return Err(Refusal::Usage(refused.to_owned()).into());
     }
     let filter = Filter {

@@ -40,6 +40,7 @@ pub(super) fn run(
                 eprintln!("portwatch: {}", escape(&note));
                 continue;
             }
+            Said::Reply(_) => continue,
         };
         let time = item.time();
         pace.wait(time);

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::looks::Looks;
 use crate::{
-    commands::lookups::Lookups,
     model::{Chronicle, Item, Tuple},
     output::tui::App,
 };
@@ -18,7 +18,7 @@ const REST: u32 = 50;
 
 /// Lookups, and when each is due again.
 pub(super) struct Lookup {
-    lookups: Lookups,
+    looks: Looks,
     openers: Pace,
     report: Pace,
 }
@@ -32,9 +32,9 @@ struct Pace {
 
 impl Lookup {
     /// Nothing looked up yet.
-    pub fn new(lookups: Lookups) -> Self {
+    pub fn new(looks: Looks) -> Self {
         Self {
-            lookups,
+            looks,
             openers: Pace::new(OPENERS),
             report: Pace::new(REPORT),
         }
@@ -42,7 +42,7 @@ impl Lookup {
 
     /// Has a tuple looked at closely.
     pub fn report(&mut self, tuple: &Tuple, chronicle: &Chronicle) {
-        if self.lookups.report(tuple, chronicle) {
+        if self.looks.report(tuple, chronicle) {
             self.report.begin();
         }
     }
@@ -58,7 +58,7 @@ impl Lookup {
     }
 
     fn look(&mut self, app: &App) {
-        if self.openers.is_due() && self.lookups.openers() {
+        if self.openers.is_due() && self.looks.openers() {
             self.openers.begin();
         }
         if let Some(tuple) = app.detail().filter(|_| !app.is_still())

@@ -3,6 +3,7 @@
 mod canvas;
 mod keys;
 mod locale;
+mod looks;
 mod lookup;
 mod output;
 mod player;
@@ -22,13 +23,15 @@ use jiff::tz::TimeZone;
 pub use canvas::Canvas;
 
 use self::{
+    looks::Looks,
     lookup::Lookup,
     player::Player,
     session::{Desk, session},
     source::Source,
 };
 use super::{
-    end::end, lookups::Lookups, printer::color, select, session::Session, tracing::options,
+    end::end, lookups::Lookups, printer::color, select, served::Served, session::Session,
+    tracing::options,
 };
 use crate::{
     cli::{TopArgs, ViewArgs},
@@ -51,11 +54,23 @@ pub fn run(args: &TopArgs, ratios: Ratios) -> Result<Exit> {
     block_on(async {
         // Signals are caught before anything is attached.
         let end = pin!(end(None));
-        let tracer = Tracer::start(&options(&args.tracer, ratios, None), true)?;
-        let (lookups, answers) = Lookups::new(tracer.observer());
+        let served = Served::find(&args.served, |_| true)?;
+        let ratios = served.as_ref().map_or(ratios, Served::ratios);
+        let (source, looks) = match served {
+            Some(served) => {
+                log::info!("{}", served.origin());
+                let looks = Looks::Served(served.asker());
+                (Source::Served(Box::new(served)), looks)
+            }
+            None => {
+                let tracer = Tracer::start(&options(&args.tracer, ratios, None), true)?;
+                let (lookups, answers) = Lookups::new(tracer.observer());
+                let session = Session::new(tracer, answers);
+                (Source::Live(Box::new(session)), Looks::Own(lookups))
+            }
+        };
         let mut desk = desk(&args.view, filter, ratios, host_name());
-        desk.lookups = Some(Lookup::new(lookups));
-        let source = Source::Live(Box::new(Session::new(tracer, answers)));
+        desk.lookups = Some(Lookup::new(looks));
         session(source, desk, end).await
     })
 }

@@ -8,6 +8,7 @@ mod log;
 mod metrics;
 mod privileges;
 mod reload;
+mod served;
 mod service;
 mod stream;
 

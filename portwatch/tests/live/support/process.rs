@@ -30,17 +30,26 @@ impl Finished {
 }
 
 /// The program under test; where it attaches hooks with the set that the environment asks for,
-/// unless the arguments choose one.
+/// unless the arguments choose one. It meets no daemon but one whose socket the arguments name.
 pub fn portwatch(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_portwatch"));
     command
         .args(arguments)
         .env("NO_COLOR", "1")
         .env_remove("RUST_LOG");
-    if matches!(
-        arguments.first(),
-        Some(&("watch" | "explain" | "top" | "record" | "daemon"))
-    ) && !arguments.contains(&"--hooks")
+    let name = arguments.first().copied().unwrap_or_default();
+    let socket = arguments.contains(&"--socket");
+    let is_client = ["watch", "explain", "top", "check"].contains(&name);
+    if is_client && socket {
+        return command;
+    }
+    match name {
+        "daemon" if !socket => command.args(["--socket", "off"]),
+        _ if is_client => command.arg("--standalone"),
+        _ => &mut command,
+    };
+    if ["watch", "explain", "top", "record", "daemon"].contains(&name)
+        && !arguments.contains(&"--hooks")
         && let Some(hooks) = environment::hooks()
     {
         command.args(["--hooks", hooks]);

@@ -1,54 +1,59 @@
-use std::{cell::Cell, io, rc::Rc, time::Duration};
+use std::{io, time::Duration};
 
 use hyper::body::Bytes;
 use tokio::{
     net::UnixStream,
-    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    sync::mpsc::UnboundedReceiver,
     task::{JoinHandle, spawn_local},
     time::timeout,
 };
 
-/// Bytes that wait for one client at most, beyond its picture.
+use super::{
+    question::{Desk, Questions},
+    queue::{Queue, Queued, Waiting},
+};
+
+/// Bytes of the stream that wait for one client at most, beyond its picture.
 const LIMIT: usize = 1 << 20;
 /// A client that takes nothing for so long is gone.
 const STUCK: Duration = Duration::from_secs(30);
 
 /// One who reads. Ends when dropped.
 pub(super) struct Client {
-    queue: UnboundedSender<Bytes>,
-    waiting: Rc<Cell<usize>>,
-    limit: usize,
+    queue: Option<Queue>,
+    waiting: Waiting,
     task: JoinHandle<()>,
+    /// User id of who connected.
+    pub uid: Option<u32>,
 }
 
 impl Client {
-    /// Of a connection.
-    pub fn new(stream: UnixStream) -> Self {
-        let (queue, queued) = unbounded_channel();
-        let waiting = Rc::new(Cell::new(0));
-        let task = spawn_local(serve(stream, queued, Rc::clone(&waiting)));
+    /// Of a connection; what it asks goes to the desk.
+    pub fn new(stream: UnixStream, uid: Option<u32>, beginning: &Bytes, desk: Desk) -> Self {
+        let (queue, queued) = Queue::new();
+        let waiting = Waiting::default();
+        queue.push(beginning, &waiting);
+        let questions = Questions::new(desk, queue.downgrade());
+        let task = spawn_local(serve(stream, queued, questions));
         Self {
-            queue,
+            queue: Some(queue),
             waiting,
-            limit: LIMIT,
             task,
+            uid,
         }
     }
 
-    /// Queues what the stream begins with, whatever its size.
-    pub fn begin(&mut self, picture: &Bytes) -> bool {
-        self.limit = LIMIT.saturating_add(picture.len());
-        self.send(picture)
+    /// Queues what its part of the stream begins with, counted there.
+    pub fn begin(&self, picture: &Bytes, pictures: &Waiting) -> bool {
+        let queue = self.queue.as_ref();
+        queue.is_some_and(|queue| queue.push(picture, pictures))
     }
 
     /// Queues bytes. False for a client that is gone or reads too slowly.
     pub fn send(&self, bytes: &Bytes) -> bool {
-        let waiting = self.waiting.get().saturating_add(bytes.len());
-        if waiting > self.limit {
-            return false;
-        }
-        self.waiting.set(waiting);
-        self.queue.send(bytes.clone()).is_ok()
+        let queue = self.queue.as_ref();
+        self.waiting.get().saturating_add(bytes.len()) <= LIMIT
+            && queue.is_some_and(|queue| queue.push(bytes, &self.waiting))
     }
 
     /// Whether it is still there.
@@ -59,7 +64,7 @@ impl Client {
     /// Waits until it has read the last bytes.
     pub async fn end(mut self, last: &Bytes) {
         self.send(last);
-        self.queue = unbounded_channel().0;
+        drop(self.queue.take());
         // It may be gone, which is as good an end.
         let _ = (&mut self.task).await;
     }
@@ -71,17 +76,16 @@ impl Drop for Client {
     }
 }
 
-async fn serve(stream: UnixStream, mut queued: UnboundedReceiver<Bytes>, waiting: Rc<Cell<usize>>) {
+async fn serve(stream: UnixStream, mut queued: UnboundedReceiver<Queued>, questions: Questions) {
     let write = async {
-        while let Some(bytes) = queued.recv().await {
-            write(&stream, &bytes).await?;
-            waiting.set(waiting.get().saturating_sub(bytes.len()));
+        while let Some(queued) = queued.recv().await {
+            write(&stream, queued.bytes()).await?;
         }
         Ok(())
     };
     let ended: io::Result<()> = tokio::select! {
         ended = write => ended,
-        ended = hung_up(&stream) => ended,
+        ended = questions.hear(&stream) => ended,
     };
     if let Err(error) = ended {
         log::debug!("a reader is gone: {error}");
@@ -100,15 +104,4 @@ async fn write(stream: &UnixStream, mut bytes: &[u8]) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Until the client closes its side, or says anything: there is nothing for it to say.
-async fn hung_up(stream: &UnixStream) -> io::Result<()> {
-    loop {
-        stream.readable().await?;
-        match stream.try_read(&mut [0; 1]) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            other => return other.map(drop),
-        }
-    }
 }

@@ -49,6 +49,13 @@ impl Place {
     }
 }
 
+impl Place {
+    /// The socket's path.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         // It may be gone already.

@@ -1,20 +1,24 @@
 //! `portwatch watch`: the live stream of events.
 
+mod source;
+
 use std::pin::pin;
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 
+use self::source::Source;
 use super::{
     end::{End, end, is_writable, writable},
     printer::{Form, Printer},
     select,
+    served::Served,
     tracing::options,
 };
 use crate::{
     cli::WatchArgs,
     exit::Exit,
-    model::{Filter, Ratios},
+    model::{Filter, Item, Ratios},
     output::json::{TracerKeys, write_bind_sample, write_sample, write_tick},
     tracer::{Tick, Tracer, Update},
 };
@@ -39,17 +43,24 @@ async fn watch(args: &WatchArgs, ratios: Ratios) -> Result<Exit> {
     };
     // Signals are caught before anything is attached.
     let mut end = pin!(end(args.duration));
+    let served = Served::find(&args.served, |item| matches!(item, Item::Event(_)))?;
+    if let Some(served) = &served {
+        eprintln!("portwatch: {}", served.origin());
+    }
     let form = Form {
         json: args.json,
         color: args.color,
         top: args.top,
-        ratios,
+        ratios: served.as_ref().map_or(ratios, Served::ratios),
     };
     let mut printer = Printer::new(filter, &form);
-    let mut tracer = Tracer::start(
-        &options(&args.tracer, ratios, args.eta_warning),
-        args.counts,
-    )?;
+    let mut source = match served {
+        Some(served) => Source::Served(Box::new(served)),
+        None => {
+            let options = options(&args.tracer, ratios, args.eta_warning);
+            Source::Own(Box::new(Tracer::start(&options, args.counts)?))
+        }
+    };
     // What waits to be printed. Nothing is written before there is room for it: a stopped terminal
     // or a reader that does not read must not keep a signal from ending this.
     let mut waiting = None;
@@ -57,8 +68,8 @@ async fn watch(args: &WatchArgs, ratios: Ratios) -> Result<Exit> {
         tokio::select! {
             biased;
             ending = &mut end => break ending.context("cannot wait for signals")?,
-            update = tracer.next(), if waiting.is_none() => {
-                waiting = match update.context("cannot read events")? {
+            update = source.next(), if waiting.is_none() => {
+                waiting = match update? {
                     Update::Tick(_) if !args.counts => None,
                     update => Some(update),
                 };
@@ -67,10 +78,9 @@ async fn watch(args: &WatchArgs, ratios: Ratios) -> Result<Exit> {
         }
     };
     if ending == End::Asked {
-        let left = tracer.settle().into_iter().map(Update::Event);
         for update in waiting
             .into_iter()
-            .chain(left)
+            .chain(source.settle())
             .take_while(|_| is_writable())
         {
             print(&mut printer, Some(update))?;
