@@ -56,3 +56,53 @@ pub(super) fn own(matches: &ArgMatches) -> Option<String> {
     let first = there.filter(|id| own.contains(id)).find(given)?;
     Some(format!("--{}", first.replace('_', "-")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{OWN, OWN_OF_CHECK};
+    use crate::cli::{Command, declaration, parse::try_parse};
+
+    #[test]
+    fn options_that_a_daemon_has_decided_take_programs_of_ones_own() {
+        for (line, own) in [
+            ("portwatch", None),
+            ("portwatch --json -P 80 -p 1", None),
+            ("portwatch --hooks auto", Some("--hooks")),
+            ("portwatch watch --eta-warning 1m", Some("--eta-warning")),
+            ("portwatch top --freeze", None),
+            ("portwatch top --warning 50%", Some("--warning")),
+            ("portwatch check -w 70% -c 90% --json", None),
+            ("portwatch check --source bpf", Some("--source")),
+            ("portwatch explain --for 5s -N web1 10.0.0.2", None),
+            (
+                "portwatch explain --sweep-interval 1s",
+                Some("--sweep-interval"),
+            ),
+        ] {
+            let words = line.split(' ').map(Into::into).collect();
+            let served = match try_parse(words).unwrap().command {
+                Command::Watch(args) => args.served,
+                Command::Top(args) => args.served,
+                Command::Check(args) => args.served,
+                Command::Explain(args) => args.served,
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(served.own.as_deref(), own, "{line}");
+        }
+    }
+
+    #[test]
+    fn these_are_options() {
+        let declared = declaration();
+        let of = |name: &str, id: &str| {
+            let command = declared.find_subcommand(name).unwrap();
+            command.get_arguments().any(|argument| argument.get_id() == id)
+        };
+        for id in OWN {
+            assert!(of("watch", id), "{id}");
+        }
+        for id in OWN_OF_CHECK {
+            assert!(of("check", id), "{id}");
+        }
+    }
+}

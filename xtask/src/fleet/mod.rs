@@ -36,21 +36,25 @@ use crate::{
 /// Each host is a network namespace. Fails unless exactly the right alerts of dist/prometheus become
 /// pending, fire and end, for that host alone, and what Prometheus has stored is what `portwatch
 /// check` counts. Durations in the rules are divided by 15, and so are the times between scrapes: one
-/// second stands for the fifteen that docs/operating.md advises.
+/// second stands for the fifteen that docs/operating.md advises. At a speed of 1 it takes half an hour.
 #[derive(clap::Args)]
 pub struct Args {
+    /// How many times faster than in life rules and scrapes go
+    #[arg(long, value_name = "N", default_value_t = 15)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=15))]
+    speed: u32,
     /// Use this portwatch instead of building one
     #[arg(long, value_name = "PATH")]
     portwatch: Option<PathBuf>,
 }
 
-/// How many times faster than in life rules and scrapes go.
-const SPEED: u64 = 15;
+/// Seconds between two scrapes, in life.
+const SCRAPES: u32 = 15;
 const HOSTS: u8 = 3;
 /// The one with the outage.
 const UNLUCKY: usize = 1;
 const SERVER: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8001);
-/// At this rate ports last for 25 seconds, in life for six minutes.
+/// At this rate ports last for 25 seconds at full speed, in life for eight minutes.
 const ARRIVALS_PER_SECOND: u32 = 20;
 const LATE: u32 = 5;
 /// Everything that has to be seen of the outage. A tuple that is above a threshold stays there until
@@ -73,7 +77,10 @@ pub fn run(args: Args) -> Result<()> {
         None => release_build()?,
     };
     if !privilege::is_root() {
-        return privilege::again_as_root(&["fleet".into(), "--portwatch".into(), portwatch.into()]);
+        let speed = args.speed.to_string();
+        let again = ["fleet".into(), "--speed".into(), speed.into()];
+        let again = [&again[..], &["--portwatch".into(), portwatch.into()]].concat();
+        return privilege::again_as_root(&again);
     }
     packages::ensure(&[HAPROXY, IP, PROMETHEUS, PROMTOOL])?;
     limits::raise_open_files()?;
@@ -88,9 +95,11 @@ pub fn run(args: Args) -> Result<()> {
         host.wait_until_well(&monitor, &interrupt)?;
     }
     let rules = scratch.path().join("portwatch.rules.yml");
-    rules::write_faster(SPEED, &rules)?;
+    let in_life = |seconds| Duration::from_secs(seconds) / args.speed;
+    rules::write_faster(args.speed.into(), &rules)?;
     let targets: Vec<String> = hosts.iter().map(Host::instance).collect();
-    let mut prometheus = Prometheus::start(&monitor, scratch.path(), &targets, &interrupt)?;
+    let every = in_life(SCRAPES.into());
+    let mut prometheus = Prometheus::start(&monitor, scratch.path(), &targets, every, &interrupt)?;
     for host in &hosts {
         let text = host.metrics(&monitor)?;
         prometheus::check_metrics(&text, &scratch.path().join("metrics"))?;
@@ -104,7 +113,8 @@ pub fn run(args: Args) -> Result<()> {
     let mut haproxy = Haproxy::start(&unlucky.namespace, &[(proxy, &[SERVER])])?;
     let mut clients = Clients::default();
     println!("clients arrive at {}, and stay", unlucky.instance());
-    monitor.run(|| clients.arrive(PORTS, ARRIVALS_PER_SECOND, proxy, &interrupt))?;
+    let rate = ARRIVALS_PER_SECOND * args.speed / SCRAPES;
+    monitor.run(|| clients.arrive(PORTS, rate, proxy, &interrupt))?;
     println!("every port is taken; a few clients more");
     monitor.run(|| clients.arrive(LATE, LATE, proxy, &interrupt))?;
     haproxy.require_running()?;
@@ -136,10 +146,6 @@ pub fn run(args: Args) -> Result<()> {
 
 /// Room for scrapes, evaluations and a slow machine.
 const SOON: Duration = Duration::from_secs(60);
-
-fn in_life(seconds: u64) -> Duration {
-    Duration::from_secs(seconds / SPEED)
-}
 
 /// Waits until Prometheus has of each host what `portwatch check` counts there.
 fn agree(hosts: &[Host], prometheus: &Prometheus<'_>, interrupt: &Interrupt) -> Result<()> {

@@ -33,7 +33,7 @@ pub struct Seen {
 
 impl<'a> Prometheus<'a> {
     /// Starts one inside of `monitor`, with portwatch.rules.yml of that directory, and waits until it
-    /// has scraped every target.
+    /// has scraped every target, which it does `every` so many milliseconds.
     ///
     /// # Errors
     /// When it does not start, or a target is not up.
@@ -41,13 +41,15 @@ impl<'a> Prometheus<'a> {
         monitor: &'a Namespace,
         directory: &Path,
         targets: &[String],
+        every: Duration,
         interrupt: &Interrupt,
     ) -> Result<Self> {
         let configuration = directory.join("prometheus.yml");
+        let every = every.as_millis();
         fs::write(
             &configuration,
             format!(
-                "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\n\
+                "global: {{scrape_interval: {every}ms, evaluation_interval: {every}ms}}\n\
                  rule_files: [portwatch.rules.yml]\n\
                  scrape_configs: [{{job_name: portwatch, static_configs: [{{targets: {targets:?}}}]}}]\n"
             ),

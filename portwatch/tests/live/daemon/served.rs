@@ -115,6 +115,9 @@ fn check_answers_as_by_programs_of_its_own() {
 fn explain_answers_as_by_programs_of_its_own() {
     let host = Host::start();
     let name = host.netns.selector();
+    // Somebody else has one of the ports.
+    let other = ([127, 0, 0, 1], *RANGE.start() + 5);
+    let _listener = host.netns.run(|| std::net::TcpListener::bind(std::net::SocketAddr::from(other)));
     let _held = host.netns.run(|| socket::exhaust(Family::V4, peer()));
     let tuple = format!("127.0.0.1 -> {}", peer());
     for whom in [&[][..], &["127.0.0.1"], &[&tuple]] {
@@ -129,7 +132,8 @@ fn explain_answers_as_by_programs_of_its_own() {
         ] {
             assert_eq!(ours[key], own[key], "{key} of {whom:?}");
         }
-        assert_eq!(ours["used"], PORTS, "{ours}");
+        assert_eq!(ours["used"], PORTS - 1, "{ours}");
+        assert_eq!(ours["blockers"][0]["pid"], std::process::id(), "{ours}");
         assert_eq!(ours["openers"][0]["pid"], std::process::id(), "{ours}");
         assert!(ours["verdict"].is_string(), "{ours}");
     }

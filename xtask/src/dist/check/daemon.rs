@@ -1,8 +1,13 @@
 //! The daemon in a root where the package is installed, as its unit starts it.
 
-use std::{fs, fs::File, process::Stdio, time::Duration};
+use std::{
+    fs,
+    fs::File,
+    process::{Command, Stdio},
+    time::Duration,
+};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 use super::root::Root;
 use crate::support::{child::Guarded, http, interrupt::Interrupt, netns::Namespace, workspace};
@@ -13,10 +18,16 @@ root=$1 user=$2 group=$3 capabilities=$4
 shift 4
 mount -t proc proc "$root/proc"
 mount --rbind /sys "$root/sys"
+mount -t tmpfs run "$root/run"
+mkdir -m 0750 "$root/run/portwatch"
+chroot "$root" chown "$user:$group" /run/portwatch
 exec chroot "$root" setpriv --reuid "$user" --regid "$group" --init-groups --no-new-privs \
     --inh-caps "-all,$capabilities" --ambient-caps "-all,$capabilities" \
     --bounding-set "-all,$capabilities" -- "$@"
 "#;
+
+/// Where it serves other commands.
+const SOCKET: &str = "/run/portwatch/portwatch.sock";
 
 /// Starts it and waits until it says that it is well; in a network namespace of its own, so that
 /// another daemon on this machine may have the same port.
@@ -63,5 +74,24 @@ pub fn check(root: &Root, interrupt: &Interrupt) -> Result<()> {
         .lines()
         .filter(|line| line.starts_with("Uid") || line.starts_with("CapEff"));
     println!("ok: `{line}` is well, as {:?}", lines.collect::<Vec<_>>());
+    ask(daemon.pid(), setting("Group")?)?;
     daemon.interrupt()
+}
+
+/// Has two who may do nothing else ask it over its socket: a member of the group, and one who is none.
+fn ask(pid: u32, group: &str) -> Result<()> {
+    for (of, allowed) in [(group, true), ("nogroup", false)] {
+        let asked = Command::new("nsenter")
+            .args(["--mount", "--root", "--target", &pid.to_string()])
+            .args(["setpriv", "--reuid", "nobody", "--regid", of])
+            .args(["--clear-groups", "--bounding-set", "-all", "--"])
+            .args(["/usr/bin/portwatch", "check", "--socket", SOCKET])
+            .output()
+            .context("could not start nsenter")?;
+        let told = String::from_utf8_lossy(&asked.stdout);
+        let answered = told.starts_with("PORTWATCH") && !told.starts_with("PORTWATCH UNKNOWN");
+        ensure!(answered == allowed, "as {of}: {told}{asked:?}");
+    }
+    println!("ok: whoever is in its group may ask it, and nobody else");
+    Ok(())
 }
