@@ -96,7 +96,9 @@ mod tests {
         let declared = declaration();
         let of = |name: &str, id: &str| {
             let command = declared.find_subcommand(name).unwrap();
-            command.get_arguments().any(|argument| argument.get_id() == id)
+            command
+                .get_arguments()
+                .any(|argument| argument.get_id() == id)
         };
         for id in OWN {
             assert!(of("watch", id), "{id}");

@@ -44,6 +44,8 @@ pub const DPKG_DEB: Program = Program::new("dpkg-deb", "dpkg");
 pub const RPMBUILD: Program = Program::new("rpmbuild", "rpm");
 /// Makes the root of a small Debian system.
 pub const DEBOOTSTRAP: Program = Program::new("debootstrap", "debootstrap");
+/// Boots such a system in a container.
+pub const SYSTEMD_NSPAWN: Program = Program::new("systemd-nspawn", "systemd-container");
 /// Knows what a Debian package has to look like.
 pub const LINTIAN: Program = Program::new("lintian", "lintian");
 /// Shows man pages.

@@ -1,6 +1,6 @@
 use std::{pin::pin, time::Duration};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use tokio::time::{Instant, sleep_until};
 
 use super::{filter, worst};
@@ -30,12 +30,12 @@ pub(super) async fn explain(args: &ExplainArgs, mut served: Served) -> Result<Op
         _ => None,
     };
     session.watch(&mut served, args.look).await?;
-    let mut gone = Vec::new();
+    let (mut gone, mut last) = (Vec::new(), None);
     loop {
         let is_wanted = |tuple: &Tuple| filter.tuple(tuple) && !gone.contains(&tuple.netns.inum);
         let worst = || worst(&session.chronicle, is_wanted).cloned();
         let Some(tuple) = asked.clone().or_else(worst) else {
-            return Ok(None);
+            return last.map_or(Ok(None), Err);
         };
         let inum = tuple.netns.inum;
         let inquiry = Inquiry {
@@ -49,8 +49,8 @@ pub(super) async fn explain(args: &ExplainArgs, mut served: Served) -> Result<Op
             Ok(_) => bail!("the daemon answered another question"),
             Err(error) if asked.is_some() || gone.len() >= GONE => return Err(error),
             Err(error) => {
-                log::warn!("the worst tuple can't be looked at: {error:#}");
                 gone.push(inum);
+                last = Some(anyhow!("the worst tuple can't be looked at: {error:#}"));
             }
         }
     }

@@ -117,7 +117,9 @@ fn explain_answers_as_by_programs_of_its_own() {
     let name = host.netns.selector();
     // Somebody else has one of the ports.
     let other = ([127, 0, 0, 1], *RANGE.start() + 5);
-    let _listener = host.netns.run(|| std::net::TcpListener::bind(std::net::SocketAddr::from(other)));
+    let _listener = host
+        .netns
+        .run(|| std::net::TcpListener::bind(std::net::SocketAddr::from(other)));
     let _held = host.netns.run(|| socket::exhaust(Family::V4, peer()));
     let tuple = format!("127.0.0.1 -> {}", peer());
     for whom in [&[][..], &["127.0.0.1"], &[&tuple]] {

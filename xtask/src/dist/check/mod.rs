@@ -9,13 +9,14 @@ mod daemon;
 mod root;
 mod rpm;
 mod snapshot;
+mod systemd;
 
 use root::Root;
 use snapshot::Snapshot;
 
 use crate::support::{
     interrupt::Interrupt,
-    packages::{self, DEBOOTSTRAP, FISH, IP, LINTIAN, MAN, SETPRIV, ZSH},
+    packages::{self, DEBOOTSTRAP, FISH, IP, LINTIAN, MAN, SETPRIV, SYSTEMD_NSPAWN, ZSH},
     process, workspace,
 };
 
@@ -24,14 +25,26 @@ use crate::support::{
 /// # Errors
 /// When something is not as it should be.
 pub fn run(portwatch: &Path, deb: &Path, rpm: &Path) -> Result<()> {
-    packages::ensure(&[DEBOOTSTRAP, LINTIAN, MAN, ZSH, FISH, IP, SETPRIV])?;
+    packages::ensure(&[
+        DEBOOTSTRAP,
+        LINTIAN,
+        MAN,
+        ZSH,
+        FISH,
+        IP,
+        SETPRIV,
+        SYSTEMD_NSPAWN,
+    ])?;
     let interrupt = Interrupt::install()?;
     process::run(Command::new("lintian").arg("--fail-on=error").arg(deb))
         .context("lintian finds errors in the package")?;
     alone(portwatch)?;
     rpm::check(rpm)?;
 
-    let root = Root::make()?;
+    systemd::check(deb)?;
+
+    // The package's dependency, without the rest of systemd.
+    let root = Root::make("systemd-standalone-sysusers")?;
     let before = Snapshot::take(root.path())?;
     root.install(deb)?;
     let told = process::stdout(root.command("/usr/bin/portwatch").arg("--version"))?;

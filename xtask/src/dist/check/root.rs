@@ -20,11 +20,12 @@ pub struct Root {
 }
 
 impl Root {
-    /// Makes one, from this machine's own mirror; what was downloaded is kept for the next time.
+    /// Makes one with these packages, from this machine's own mirror; what was downloaded is kept for
+    /// the next time.
     ///
     /// # Errors
     /// When debootstrap fails.
-    pub fn make() -> Result<Self> {
+    pub fn make(packages: &str) -> Result<Self> {
         let (mirror, suite) =
             debian::mirror(&SUITES).context("there is no Debian to install in")?;
         let target = workspace::target();
@@ -34,10 +35,10 @@ impl Root {
         let path = directory.path().join("root");
         let cache = std::path::absolute(cache).context("where the target directory is")?;
         println!("making the root of a Debian {suite}");
-        // The package's dependency, without the rest of systemd.
         process::stdout(
             Command::new("debootstrap")
-                .args(["--variant=minbase", "--include=systemd-standalone-sysusers"])
+                .arg("--variant=minbase")
+                .arg(format!("--include={packages}"))
                 .arg(format!("--cache-dir={}", cache.display()))
                 .arg(&suite)
                 .arg(&path)
