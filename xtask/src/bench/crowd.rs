@@ -1,7 +1,6 @@
 //! Many sockets: one-shot checks, start-up, memory.
 
 use std::{
-    fs,
     path::Path,
     process::{Command, Stdio},
     time::{Duration, Instant},
@@ -15,6 +14,7 @@ use super::{
     incident, sockets,
     table::{Row, Table, median},
     tracer::Tracer,
+    usage::{Meter, resident_mib},
 };
 use crate::support::{interrupt::Interrupt, netns::Namespace};
 
@@ -68,15 +68,7 @@ pub fn checks(
     table: &mut Table,
 ) -> Result<()> {
     let namespace = sockets::namespace()?;
-    let mut holders = Vec::new();
-    let mut left = connections;
-    while left > 0 {
-        interrupt.check()?;
-        let count = left.min(PER_HOLDER);
-        let index = u8::try_from(holders.len()).context("too many connections")?;
-        holders.push(sockets::open(&namespace, index, count, 1)?);
-        left -= count;
-    }
+    let holders = sockets::open_many(&namespace, connections, PER_HOLDER, 1, interrupt)?;
     let held: u32 = holders.iter().map(|holder| holder.connections).sum();
     let scale = format!("{held} connections, {} sockets", 2 * held);
     one_shot(portwatch, &namespace, &scale, rounds, interrupt, table)?;
@@ -146,12 +138,9 @@ pub fn steady(
     table: &mut Table,
 ) -> Result<()> {
     let (tracer, _) = Tracer::portwatch(portwatch, &["--interval", "1s"])?;
-    let before = cpu_ticks(tracer.pid())?;
-    let begin = Instant::now();
-    interrupt.sleep_until(begin + Duration::from_secs(10))?;
-    let ticks = cpu_ticks(tracer.pid())? - before;
-    // Linux reports in hundredths of a second, whatever the kernel's own tick (USER_HZ).
-    let percent = ticks as f64 / begin.elapsed().as_secs_f64();
+    let meter = Meter::of(tracer.pid())?;
+    interrupt.sleep_until(Instant::now() + Duration::from_secs(10))?;
+    let percent = meter.percent()?;
     table.0.push(Row {
         what: format!("CPU time of watch, 1 s interval, {scale}"),
         portwatch: format!("{percent:.1} % of a core"),
@@ -174,36 +163,4 @@ pub fn wall_ms(command: &mut Command) -> Result<f64> {
         bail!("{command:?} failed: {status}");
     }
     Ok(time)
-}
-
-fn resident_mib(pid: u32) -> Result<f64> {
-    let path = format!("/proc/{pid}/status");
-    let text = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
-    let kib = text.lines().find_map(|line| {
-        line.strip_prefix("VmRSS:")?
-            .trim()
-            .strip_suffix(" kB")?
-            .parse()
-            .ok()
-    });
-    let kib: f64 = kib.with_context(|| format!("{path} tells no VmRSS"))?;
-    Ok(kib / 1024.0)
-}
-
-/// User and system time of a process, hundredths of a second.
-pub fn cpu_ticks(pid: u32) -> Result<u64> {
-    let path = format!("/proc/{pid}/stat");
-    let text = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
-    // Fields 14 and 15 of proc(5); the command name, field 2, may hold spaces.
-    let (_, fields) = text.rsplit_once(") ").context("no command name")?;
-    let fields: Vec<&str> = fields.split(' ').collect();
-    let field = |number: usize| {
-        fields
-            .get(number - 3)
-            .and_then(|text| text.parse::<u64>().ok())
-    };
-    field(14)
-        .zip(field(15))
-        .map(|(user, system)| user + system)
-        .with_context(|| format!("{path} tells no CPU time"))
 }

@@ -9,9 +9,10 @@ use std::{
 use anyhow::{Context as _, Result};
 
 use super::{
-    crowd::{cpu_ticks, wall_ms},
+    crowd::wall_ms,
     sockets::{self, Held},
     table::{Row, Table, median},
+    usage::Meter,
 };
 use crate::support::{interrupt::Interrupt, netns::Namespace, terminal::Terminal};
 
@@ -68,10 +69,9 @@ fn top(portwatch: &Path, scale: &str, interrupt: &Interrupt, table: &mut Table) 
     let terminal = Terminal::start(portwatch, &[])?;
     // By then it has started, and named the openers of all connections for the first time.
     interrupt.sleep_until(Instant::now() + Duration::from_secs(30))?;
-    let pid = terminal.pid()?;
-    let (before, begin) = (cpu_ticks(pid)?, Instant::now());
-    interrupt.sleep_until(begin + Duration::from_secs(20))?;
-    let percent = (cpu_ticks(pid)? - before) as f64 / begin.elapsed().as_secs_f64();
+    let meter = Meter::of(terminal.pid()?)?;
+    interrupt.sleep_until(Instant::now() + Duration::from_secs(20))?;
+    let percent = meter.percent()?;
     table.0.push(Row {
         what: format!("CPU time of top, 1 s refresh, {scale}"),
         portwatch: format!("{percent:.1} % of a core"),

@@ -12,11 +12,14 @@ mod bpf;
 mod capacity;
 mod connection;
 mod crowd;
+mod daemon;
 mod incident;
 mod latency;
+mod poller;
 mod sockets;
 mod table;
 mod tracer;
+mod usage;
 mod vm;
 
 use table::Table;
@@ -70,6 +73,8 @@ enum Part {
     Memory,
     /// Very many connections
     Crowd,
+    /// The daemon among very many connections, beside a script
+    Daemon,
     /// Very many namespaces
     Namespaces,
     /// How soon a failure is told
@@ -98,6 +103,7 @@ impl Part {
             }
             Self::Memory => crowd::memory(portwatch, interrupt, table),
             Self::Crowd => crowd::checks(portwatch, crowd, rounds, interrupt, table),
+            Self::Daemon => daemon::measure(portwatch, rounds, interrupt, table),
             Self::Namespaces => capacity::many_namespaces(portwatch, interrupt, table),
             Self::Latency => latency::measure(portwatch, interrupt, table),
             Self::Incident => incident::session(portwatch, rounds, interrupt, table),

@@ -10,22 +10,54 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::support::{child::Guarded, limits, netns::Namespace};
+use crate::support::{child::Guarded, interrupt::Interrupt, limits, netns::Namespace};
 
 /// Opens and closes `count` connections, one after the other, spread over eight tuples. The
 /// client closes first, so the whole life of a connection is in it, TIME_WAIT included.
 pub fn connect_and_close(count: u32) -> Result<Duration> {
-    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).context("listening")?;
-    let port = listener.local_addr()?.port();
+    let server = Server::start()?;
     let begin = Instant::now();
     for connection in 0..count {
-        let peer = Ipv4Addr::new(127, 0, 1, (connection % 8) as u8 + 1);
-        let client = TcpStream::connect((peer, port)).context("connecting")?;
-        let (server, _) = listener.accept().context("accepting")?;
-        drop(client);
-        drop(server);
+        server.connect_and_close(connection)?;
     }
     Ok(begin.elapsed())
+}
+
+/// The same at a steady rate. Returns how many there were in that time: fewer where the machine can't
+/// do as many.
+pub fn churn(a_second: u32, time: Duration, interrupt: &Interrupt) -> Result<u32> {
+    let server = Server::start()?;
+    let begin = Instant::now();
+    let mut connection = 0;
+    while begin.elapsed() < time {
+        server.connect_and_close(connection)?;
+        connection += 1;
+        interrupt.sleep_until(begin + Duration::from_secs(1) / a_second * connection)?;
+    }
+    Ok(connection)
+}
+
+/// What connections that come and go are made to, in the namespace of the calling thread.
+struct Server {
+    listener: TcpListener,
+    port: u16,
+}
+
+impl Server {
+    fn start() -> Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).context("listening")?;
+        let port = listener.local_addr()?.port();
+        Ok(Self { listener, port })
+    }
+
+    fn connect_and_close(&self, connection: u32) -> Result<()> {
+        let peer = Ipv4Addr::new(127, 0, 1, (connection % 8) as u8 + 1);
+        let client = TcpStream::connect((peer, self.port)).context("connecting")?;
+        let (server, _) = self.listener.accept().context("accepting")?;
+        drop(client);
+        drop(server);
+        Ok(())
+    }
 }
 
 /// Holds connections for `cargo xtask bench`, which starts it, until its input ends.
@@ -94,6 +126,26 @@ pub fn open(namespace: &Namespace, index: u8, connections: u32, peers: u32) -> R
         _process: process,
         connections,
     })
+}
+
+/// Opens very many, in as many processes as that takes. Each of them has `peers` peers of its own.
+pub fn open_many(
+    namespace: &Namespace,
+    connections: u32,
+    per_holder: u32,
+    peers: u32,
+    interrupt: &Interrupt,
+) -> Result<Vec<Held>> {
+    let mut holders = Vec::new();
+    let mut left = connections;
+    while left > 0 {
+        interrupt.check()?;
+        let count = left.min(per_holder);
+        let index = u8::try_from(holders.len()).context("too many connections")?;
+        holders.push(open(namespace, index, count, peers)?);
+        left -= count;
+    }
+    Ok(holders)
 }
 
 /// A namespace whose queues are long enough for [`open`].
