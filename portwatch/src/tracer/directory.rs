@@ -13,11 +13,12 @@ use crate::model::{Namespace, NetnsId, Tuple};
 
 /// The namespaces known, by cookie.
 #[derive(Default)]
-pub(super) struct Directory(RwLock<HashMap<u64, Namespace>>);
+pub(super) struct Directory(RwLock<foldhash::HashMap<u64, Namespace>>);
 
 impl Directory {
     /// Replaces what is known.
     pub fn replace(&self, namespaces: HashMap<u64, Namespace>) {
+        let namespaces = namespaces.into_iter().collect();
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = namespaces;
     }
 
@@ -62,7 +63,7 @@ impl Directory {
         self.read(|known| known.get(&key.netns)?.reuse_after(key.bound_dev, ends))
     }
 
-    fn read<T>(&self, look: impl FnOnce(&HashMap<u64, Namespace>) -> T) -> T {
+    fn read<T>(&self, look: impl FnOnce(&foldhash::HashMap<u64, Namespace>) -> T) -> T {
         look(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct Memory {
     told: Option<(Level, Duration)>,
     /// At the previous look the kernel side had told of a crossing that nobody heard of.
     pub unheard: bool,
+    /// Number of the tick that saw the tuple last.
+    pub seen: u64,
     eta_warning: EtaWarning,
 }
 
@@ -66,6 +68,10 @@ impl Memory {
         reuse_after: Option<Duration>,
     ) -> Usage {
         let opened = entry.map_or(0, |entry| entry.opened.saturating_sub(entry.exhausted));
+        // Until there is TIME_WAIT both are the same, and one does for both.
+        if usage.time_wait > 0 && self.busy.is_none() && !self.history.has_waited() {
+            self.busy = Some(self.history.clone());
+        }
         self.history.push(now, usage, opened);
         let exhausted = entry.map_or(self.exhausted, |entry| entry.exhausted);
         // Without timestamps, say, which are not looked at.
@@ -84,8 +90,10 @@ impl Memory {
             reclaimable: Some(self.reclaimable),
             ..*usage
         };
-        let busy = self.busy.get_or_insert_default();
-        busy.push(now, &without_time_wait(&priced), opened);
+        if self.busy.is_some() || self.history.has_waited() {
+            let busy = self.busy.get_or_insert_default();
+            busy.push(now, &without_time_wait(&priced), opened);
+        }
         priced
     }
 

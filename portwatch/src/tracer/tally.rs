@@ -1,9 +1,6 @@
 //! From records and counters to events: what has been told, and what is owed.
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::{collections::HashMap, time::Duration};
 
 use jiff::Timestamp;
 use portwatch_common::{Level, Record, RecordKind, Stats, TupleEntry};
@@ -52,7 +49,8 @@ const NO_TUPLE: Life = (u32::MAX, 0);
 pub(super) struct Tally {
     /// Tuples older than this were there before the tracer.
     started_ns: u64,
-    memories: HashMap<Life, Memory>,
+    memories: foldhash::HashMap<Life, Memory>,
+    ticks: u64,
     storm: Storm<(Life, Cause)>,
     binds: BindTally,
     pub health: Health,
@@ -69,7 +67,8 @@ impl Tally {
     pub fn new(health: Health, want_samples: bool, eta_warning: Option<Duration>) -> Self {
         Self {
             started_ns: monotonic_ns(),
-            memories: HashMap::new(),
+            memories: foldhash::HashMap::default(),
+            ticks: 0,
             storm: Storm::new(),
             binds: BindTally::new(),
             health,
@@ -214,11 +213,13 @@ impl Tally {
         let entries = entries(shared, &stats);
         let now = Duration::from_nanos(monotonic_ns());
         let mut kinds = self.health.look(&stats, now);
-        let mut samples = Vec::new();
+        let mut samples = Vec::with_capacity(if self.want_samples { entries.len() } else { 0 });
         let mut tracked = 0;
+        self.ticks += 1;
         for (life, entry) in &entries {
             tracked += u64::try_from(entry.used.saturating_add(entry.bound)).unwrap_or(0);
             let memory = self.memories.entry(*life).or_default();
+            memory.seen = self.ticks;
             let usage = usage(entry.used, entry.time_wait, entry.capacity);
             let reuse_after = shared.directory.reuse_after(&entry.key);
             let usage = memory.note(now, &usage, Some(entry), reuse_after);
@@ -242,10 +243,12 @@ impl Tally {
         kinds.extend(self.owed(&entries, &stats, shared, false));
         let (owed, binds) = self.binds.look(shared, false);
         kinds.extend(owed);
-        let alive: HashSet<Life> = entries.iter().map(|(life, _)| *life).collect();
-        self.memories.retain(|life, _| alive.contains(life));
+        let Self {
+            memories, ticks, ..
+        } = self;
+        memories.retain(|_, memory| memory.seen == *ticks);
         self.storm
-            .retain(|(life, _)| *life == NO_TUPLE || alive.contains(life));
+            .retain(|(life, _)| *life == NO_TUPLE || self.memories.contains_key(life));
         let events = kinds.into_iter().map(|kind| self.now(kind)).collect();
         (
             events,

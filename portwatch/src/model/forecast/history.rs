@@ -14,13 +14,16 @@ const COARSE_MS: [(i64, i64); 2] = [(4_000, 1_000), (16_000, 3_000)];
 /// So much later at most than it was closed is a connection counted in TIME_WAIT, milliseconds: where
 /// only sweeps find it, it takes an interval of theirs.
 const CLOSED_MS: i64 = 10_000;
+/// Looks of a quiet tuple.
+const FEW: usize = 4;
 /// By when a late timer has run, milliseconds.
 const LATE_MS: i64 = 4_000;
 
 /// What a tuple held during the last minute, to tell how fast it fills and what it will give back.
 ///
 /// Times are those of one monotonic clock, since any fixed moment. A history keeps about thirty
-/// looks of 24 bytes, whatever the number of calls.
+/// looks of 24 bytes, whatever the number of calls; of a time in which nothing changed the first and
+/// the last.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     /// Oldest first. The first one ever is preceded by a fictitious one of a minute earlier.
@@ -43,6 +46,12 @@ pub(super) struct Look {
 }
 
 impl Look {
+    /// Whether nothing changed between the two.
+    fn same(&self, other: &Self) -> bool {
+        let counts = |look: &Self| (look.used, look.time_wait, look.entered, look.opened);
+        counts(self) == counts(other)
+    }
+
     pub fn live(&self) -> u32 {
         self.used - self.time_wait
     }
@@ -100,11 +109,21 @@ impl History {
         }
         look.entered = latest.entered.wrapping_add(self.entries(latest, &look));
         let last_but_one = self.looks.iter().rev().nth(1);
-        if last_but_one.is_some_and(|before| look.at - before.at < FINE_MS) {
+        let calm = |before: &Look| before.same(latest) && latest.same(&look);
+        if last_but_one.is_some_and(|it| calm(it) || look.at - it.at < FINE_MS) {
             self.looks.pop_back();
         }
         self.looks.push_back(look);
         self.thin(look.at);
+        // Most tuples are quiet, and there are many.
+        if self.looks.len() <= FEW && self.looks.capacity() > 2 * FEW {
+            self.looks.shrink_to(FEW);
+        }
+    }
+
+    /// Whether any connection has been in TIME_WAIT of late.
+    pub fn has_waited(&self) -> bool {
+        self.looks.iter().any(|look| look.time_wait > 0)
     }
 
     /// Connections that have been in TIME_WAIT for at least `after`, by the latest look: all but as
@@ -115,7 +134,7 @@ impl History {
         let Some(now) = self.latest() else { return 0 };
         let closed = self
             .before(now, millis)
-            .map_or(0, |then| now.opened_since(then) - now.live_since(then));
+            .map_or(0, |then| now.opened_since(&then) - now.live_since(&then));
         let closed = u32::try_from(closed).unwrap_or(0);
         now.time_wait.saturating_sub(closed)
     }
@@ -125,11 +144,15 @@ impl History {
         self.looks.back()
     }
 
-    /// The latest look that is at least so many milliseconds older than `now`, or else the first.
-    pub(super) fn before(&self, now: &Look, millis: i64) -> Option<&Look> {
+    /// The latest look that is at least so many milliseconds older than `now`, or else the first; while
+    /// nothing changed one is as good as another.
+    pub(super) fn before(&self, now: &Look, millis: i64) -> Option<Look> {
         let wanted = now.at.saturating_sub(millis).max(self.since);
         let after = self.looks.partition_point(|look| look.at <= wanted);
-        self.looks.get(after.checked_sub(1)?)
+        let look = self.looks.get(after.checked_sub(1)?)?;
+        let calm = self.looks.get(after).is_some_and(|next| next.same(look));
+        let at = if calm { wanted } else { look.at };
+        Some(Look { at, ..*look })
     }
 
     /// The TIME_WAIT of the latest look that is due to end in the minute after it: seconds from
@@ -158,9 +181,9 @@ impl History {
         let before = f64::from(latest.entered.wrapping_sub(first));
         let gone = self.entered_at(now.at.saturating_sub(TIME_WAIT_MS));
         let by_time_wait = gone + f64::from(now.time_wait) - before;
-        let base = self.before(now, CLOSED_MS).unwrap_or(latest);
-        let closed = now.opened_since(base) - now.live_since(base);
-        let by_closes = closed - latest.entered_since(base);
+        let base = self.before(now, CLOSED_MS).unwrap_or(*latest);
+        let closed = now.opened_since(&base) - now.live_since(&base);
+        let by_closes = closed - latest.entered_since(&base);
         // Saturates at both ends.
         (by_time_wait.min(by_closes as f64)).max(0.0).round() as u32
     }
@@ -200,6 +223,11 @@ impl History {
                     (self.looks.get(older), self.looks.get(older + 1))
                 && before.at >= self.since
                 && look.at - before.at < apart
+                // The beginning of a long calm stands for all of it.
+                && !self
+                    .looks
+                    .get(i)
+                    .is_some_and(|next| next.same(look) && next.at - look.at >= apart)
             {
                 self.looks.remove(older + 1);
                 i -= 1;
@@ -234,6 +262,27 @@ mod tests {
         assert_eq!(history.waiting(Duration::from_secs(2)), 50 - 16);
         assert_eq!(history.waiting(Duration::from_secs(20)), 0);
         assert_eq!(History::new().waiting(Duration::from_secs(1)), 0);
+    }
+
+    #[test]
+    fn a_calm_is_kept_by_its_ends_and_looked_into() {
+        let mut history = History::new();
+        for second in 0..50 {
+            history.push(Duration::from_secs(second), &usage(10, 500), 10);
+        }
+        assert!(history.len() <= 3, "{}", history.len());
+        for step in 1..=4_u32 {
+            let used = 10 + 20 * step;
+            let at = Duration::from_secs(49) + step * Duration::from_millis(500);
+            history.push(at, &usage(used, 500), used.into());
+        }
+        let filling = usage(90, 500);
+        assert_eq!(history.forecast(&filling).rate, Some(40.0));
+        let seconds = history.forecast(&filling).seconds_to_exhaustion;
+        assert!(
+            seconds.is_some_and(|left| (9.0..11.5).contains(&left)),
+            "{seconds:?}"
+        );
     }
 
     #[test]

@@ -64,7 +64,7 @@ impl History {
     fn rate(&self, now: &Look, usage: &Usage) -> Option<f64> {
         let growth = |then: &Look| i64::from(now.used) - i64::from(then.used);
         let (first, recent) = (self.before(now, RATE_MS)?, self.before(now, RECENT_MS)?);
-        let (whole, burst) = (growth(first), growth(recent));
+        let (whole, burst) = (growth(&first), growth(&recent));
         let ripple = i64::from(usage.capacity / 20);
         let sudden = burst.signum() != whole.signum() || burst.abs() * 2 > whole.abs();
         let since = if sudden && burst.abs() > ripple {
@@ -72,8 +72,8 @@ impl History {
         } else {
             first
         };
-        let span = now.seconds_since(since);
-        (span >= MIN_SPAN.as_secs_f64()).then(|| growth(since) as f64 / span)
+        let span = now.seconds_since(&since);
+        (span >= MIN_SPAN.as_secs_f64()).then(|| growth(&since) as f64 / span)
     }
 
     fn exhaustion(&self, now: &Look, usage: &Usage) -> Option<f64> {
@@ -101,7 +101,7 @@ impl History {
     }
 
     fn pace(&self, now: &Look, millis: i64) -> Option<Pace> {
-        let then = self.before(now, millis)?;
+        let then = &self.before(now, millis)?;
         let span = now.seconds_since(then);
         if span < MIN_SPAN.as_secs_f64() {
             return None;
@@ -122,7 +122,7 @@ impl History {
     /// Whether the last quarter of a time brought connections at half its pace at least: a fill
     /// that has ended is none.
     fn goes_on(&self, now: &Look, pace: &Pace) -> bool {
-        let Some(then) = self.before(now, (pace.span * 250.0) as i64) else {
+        let Some(then) = &self.before(now, (pace.span * 250.0) as i64) else {
             return false;
         };
         let came = (now.live_since(then) + now.entered_since(then)) as f64;

@@ -1,4 +1,4 @@
-use std::{collections::HashMap, hash::Hash};
+use std::hash::Hash;
 
 use crate::model::{NetnsId, TupleSample};
 
@@ -12,14 +12,19 @@ pub(super) struct Labels<'a> {
 }
 
 /// The one namespace, by cookie, that has something; none where more have.
-type Owners<K> = HashMap<K, Option<u64>>;
+type Owners<K> = foldhash::HashMap<K, Option<u64>>;
 
 impl<'a> Labels<'a> {
     /// Of the namespaces that have a tuple.
     pub fn new(samples: &'a [TupleSample]) -> Self {
         let mut labels = Self::default();
+        let mut noted = foldhash::HashSet::default();
         for sample in samples {
             let NetnsId { name, inum, cookie } = &sample.tuple.netns;
+            // Of one that ended unseen the number comes later, and so may a name.
+            if !noted.insert((*cookie, *inum, name.is_some())) {
+                continue;
+            }
             if let Some(name) = name {
                 note(&mut labels.names, name.as_ref(), *cookie);
             }

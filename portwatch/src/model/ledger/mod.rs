@@ -6,7 +6,7 @@ mod shown;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -22,7 +22,7 @@ pub use shown::Row;
 /// begins anew with its slot; these don't.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    lives: HashMap<Key, Life>,
+    lives: foldhash::HashMap<Key, Life>,
     shown: Shown,
     binds: Binds,
     totals: Totals,

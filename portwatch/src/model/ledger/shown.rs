@@ -1,6 +1,6 @@
 use std::{
     cmp::{Ordering, Reverse},
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     time::Duration,
 };
 
@@ -14,7 +14,7 @@ const MEMORY: SignedDuration = SignedDuration::from_hours(1);
 
 /// The tuples that are shown, so few that a monitoring system can keep them all.
 #[derive(Debug, Default)]
-pub(super) struct Shown(HashMap<Key, Entry>);
+pub(super) struct Shown(foldhash::HashMap<Key, Entry>);
 
 /// Those of one tuple, whatever device their sockets are bound to.
 #[derive(Debug)]
