@@ -13,7 +13,8 @@ const HEAD: &str = "\
 
 What `cargo xtask vm --write-table` found; it wrote this page. Each kernel is Debian's own, booted in
 a virtual machine once for each hook set, with all unit and end to end tests inside; those that
-attach no hooks run with the last hook set only. `-`: not run with this kernel side yet.
+attach no hooks, or for which one hook set is as good as another, run with the last one only. `-`: not
+run with this kernel side yet.
 
 ";
 
