@@ -15,8 +15,10 @@ const BUSY: Duration = Duration::from_secs(1);
 /// Time between two looks at one in which nobody connects.
 const IDLE: Duration = Duration::from_secs(10);
 /// A namespace is left alone for so many times as much time as the last look took of a processor: a
-/// third of a percent at most. Time on the clock would say nothing of a host that is short of them.
-const SHARE: u32 = 300;
+/// tenth of a percent at most. Time on the clock would say nothing of a host that is short of them.
+const SHARE: u32 = 1000;
+/// The same while one of its tuples is urgent.
+const URGENT_SHARE: u32 = 300;
 /// Time of a processor for all namespaces together in one round, a second: the others wait for the
 /// next.
 const TIME: Duration = Duration::from_millis(5);
@@ -42,9 +44,10 @@ struct Look {
 }
 
 impl Look {
-    fn due(self, busy: bool) -> Instant {
+    fn due(self, busy: bool, urgent: bool) -> Instant {
         let pause = if busy { BUSY } else { IDLE };
-        self.ended + pause.max(self.took * SHARE)
+        let share = if urgent { URGENT_SHARE } else { SHARE };
+        self.ended + pause.max(self.took * share)
     }
 }
 
@@ -93,7 +96,7 @@ impl Blocked {
             let utilisation = busy.get(cookie).copied();
             let (is_busy, is_urgent) = (utilisation.is_some(), utilisation >= Some(URGENT));
             let look = self.looks.get(cookie).filter(|_| found.blocked.is_some());
-            if look.is_none_or(|look| look.due(is_busy) <= now) {
+            if look.is_none_or(|look| look.due(is_busy, is_urgent) <= now) {
                 let known = look.map(|look| look.ended);
                 due.push((!is_urgent, !is_busy, look.is_some(), known, *cookie));
             }

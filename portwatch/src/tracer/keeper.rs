@@ -32,6 +32,12 @@ const SWEEP_PAUSE: Duration = Duration::from_secs(10);
 /// A sweep's pause is at least so many times as long as the sweep worked: a walk looks at every socket
 /// of the machine once for each namespace, which on a host of thousands of them takes seconds.
 const SWEEP_SHARE: u32 = 50;
+/// The same for regular ones where nobody wants them more often than each minute, up to so long a
+/// pause: with 200,000 connections one takes most of a second, and finds nothing to put right.
+const CALM_SWEEP_SHARE: u32 = 200;
+const CALM_SWEEP_PAUSE: Duration = Duration::from_secs(300);
+/// From this interval on.
+const CALM: Duration = Duration::from_secs(60);
 
 /// What the event side asks of the keeper.
 pub(super) enum Request {
@@ -194,8 +200,13 @@ impl Work {
                 tell(swept);
                 let _ = reports.send(Report::Swept(self.sweeper.totals));
                 last_sweep = Instant::now();
-                pause = processor_time().saturating_sub(before) * SWEEP_SHARE;
-                next_sweep = last_sweep + self.sweep_interval.max(pause);
+                let took = processor_time().saturating_sub(before);
+                pause = took * SWEEP_SHARE;
+                let mut wait = self.sweep_interval.max(pause);
+                if self.sweep_interval >= CALM {
+                    wait = wait.max((took * CALM_SWEEP_SHARE).min(CALM_SWEEP_PAUSE));
+                }
+                next_sweep = last_sweep + wait;
             }
         }
     }

@@ -104,9 +104,9 @@ impl Tracer {
     }
 }
 
-/// Gives the memory that the kernel's type information took back to the system: the allocator
-/// would keep it for the life of a process that never needs as much again.
-fn give_back_memory() {
+/// Gives memory that is free now back to the system, such as the kernel's type information took: the
+/// allocator would keep it for the life of a process that never needs as much again.
+pub fn give_back_memory() {
     // SAFETY: takes a number and touches only the allocator's own memory.
     #[cfg(target_env = "gnu")]
     unsafe {

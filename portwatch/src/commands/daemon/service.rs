@@ -33,10 +33,13 @@ use crate::{
     },
     exit::Exit,
     model::{Event, EventKind, Filter, Item, Ledger, Ratios},
-    tracer::{Attached, Tick, Tracer, Update},
+    tracer::{Attached, Tick, Tracer, Update, give_back_memory},
 };
 
 const PROC: &str = "/proc";
+/// Ticks between two times that memory is given back, from the second one on: the start takes more than
+/// what follows, and so do many readers.
+const TRIMS: u64 = 300;
 
 /// The running daemon.
 pub(super) struct Service {
@@ -56,6 +59,7 @@ pub(super) struct Service {
     exposure: http::Shared,
     stream: Option<Stream>,
     hangup: Signal,
+    ticks: u64,
 }
 
 impl Service {
@@ -103,6 +107,7 @@ impl Service {
             exposure,
             stream,
             hangup,
+            ticks: 0,
             given,
             initial: merged.clone(),
             merged,
@@ -163,6 +168,10 @@ impl Service {
     }
 
     fn tick(&mut self, tick: Box<Tick>) {
+        self.ticks += 1;
+        if self.ticks % TRIMS == 2 {
+            give_back_memory();
+        }
         let standing = self.ledger.interval(
             Timestamp::now(),
             &tick.samples,

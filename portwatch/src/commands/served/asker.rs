@@ -7,7 +7,7 @@ use std::{
     rc::Rc,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 
 use crate::model::Request;
 
@@ -34,8 +34,10 @@ impl Asker {
     pub fn ask(&self, request: &Request) -> Result<()> {
         let mut line = serde_json::to_vec(request).context("cannot put the question into words")?;
         line.push(b'\n');
-        let sent = (&*self.stream).write_all(&line);
-        sent.context("cannot ask the daemon")?;
+        // In words: a closed pipe is taken for the end of our own output.
+        (&*self.stream)
+            .write_all(&line)
+            .map_err(|error| anyhow!("cannot ask the daemon: {error}"))?;
         self.open.borrow_mut().push_back(discriminant(request));
         Ok(())
     }

@@ -139,6 +139,16 @@ impl History {
         now.time_wait.saturating_sub(closed)
     }
 
+    /// Whether nothing changed for as long as the history reaches back.
+    pub(super) fn is_calm(&self, now: &Look) -> bool {
+        self.looks.len() <= FEW && self.looks.iter().all(|look| look.same(now))
+    }
+
+    /// Seconds from the first look ever.
+    pub(super) fn age(&self, now: &Look) -> f64 {
+        (now.at - self.since) as f64 / 1000.0
+    }
+
     /// The latest look.
     pub(super) fn latest(&self) -> Option<&Look> {
         self.looks.back()
@@ -268,19 +278,20 @@ mod tests {
     fn a_calm_is_kept_by_its_ends_and_looked_into() {
         let mut history = History::new();
         for second in 0..50 {
-            history.push(Duration::from_secs(second), &usage(10, 500), 10);
+            history.push(Duration::from_secs(second), &usage(10, 150), 10);
         }
         assert!(history.len() <= 3, "{}", history.len());
         for step in 1..=4_u32 {
             let used = 10 + 20 * step;
             let at = Duration::from_secs(49) + step * Duration::from_millis(500);
-            history.push(at, &usage(used, 500), used.into());
+            history.push(at, &usage(used, 150), used.into());
         }
-        let filling = usage(90, 500);
-        assert_eq!(history.forecast(&filling).rate, Some(40.0));
+        let filling = usage(90, 150);
+        // Of the last ten seconds, eight of which were calm.
+        assert_eq!(history.forecast(&filling).rate, Some(8.0));
         let seconds = history.forecast(&filling).seconds_to_exhaustion;
         assert!(
-            seconds.is_some_and(|left| (9.0..11.5).contains(&left)),
+            seconds.is_some_and(|left| (1.2..1.8).contains(&left)),
             "{seconds:?}"
         );
     }

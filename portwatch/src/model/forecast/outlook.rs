@@ -52,6 +52,14 @@ impl History {
         let Some(now) = self.latest() else {
             return Forecast::default();
         };
+        // Nearly always, and there are many tuples.
+        if self.is_calm(now) {
+            let known = self.age(now) >= MIN_SPAN.as_secs_f64();
+            return Forecast {
+                rate: known.then_some(0.0),
+                seconds_to_exhaustion: None,
+            };
+        }
         Forecast {
             rate: self.rate(now, usage),
             seconds_to_exhaustion: self.exhaustion(now, usage),
