@@ -69,36 +69,21 @@ impl Found {
 /// How long a process has been there; none when it is gone or hidden.
 fn age(pid: u32) -> Option<Duration> {
     let dir = proc::open_dir(pid).ok()?;
-    let ticks = start_ticks(&proc::read(&dir, "stat").ok()?)?;
+    let ticks = proc::start_ticks(&proc::read(&dir, "stat").ok()?)?;
     let rate = rustix::param::clock_ticks_per_second();
     let now = clock_gettime(ClockId::Boottime);
     let since = Duration::from_millis(ticks.checked_mul(1000)?.checked_div(rate)?);
     Some(Duration::try_from(now).ok()?.saturating_sub(since))
 }
 
-/// `starttime` of proc_pid_stat(5), the 22nd field. The second, the command name, may hold spaces
-/// and parentheses.
-fn start_ticks(stat: &str) -> Option<u64> {
-    let (_, rest) = stat.rsplit_once(')')?;
-    rest.split_ascii_whitespace().nth(19)?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::{OpenerProcess, Processes, age, start_ticks};
+    use super::{OpenerProcess, Processes, age};
 
     fn process(pid: u32, comm: &str, oldest: Option<Duration>) -> OpenerProcess {
         Processes::default().name(pid, || Some(comm.to_owned()), oldest)
-    }
-
-    #[test]
-    fn the_start_is_behind_any_name() {
-        let tail = "S 1 1 1 0 -1 4194560 5 0 0 0 0 0 0 0 20 0 1 0 8823 1 2";
-        assert_eq!(start_ticks(&format!("7 (a) b) (c) {tail}")), Some(8823));
-        assert_eq!(start_ticks("7 (a) S 1"), None);
-        assert_eq!(start_ticks(""), None);
     }
 
     #[test]

@@ -53,6 +53,22 @@ pub(super) fn pids() -> io::Result<Vec<u32>> {
     Ok(pids)
 }
 
+/// Every process, the oldest first: what one has opened, those that it forks hold, too.
+pub(super) fn oldest_first() -> io::Result<Vec<u32>> {
+    let started = |pid: u32| start_ticks(&read(&open_dir(pid).ok()?, "stat").ok()?);
+    let mut pids = pids()?;
+    // One that is gone by now has nothing more to show.
+    pids.sort_by_cached_key(|pid| started(*pid).unwrap_or(u64::MAX));
+    Ok(pids)
+}
+
+/// `starttime` of proc_pid_stat(5), the 22nd field. The second, the command name, may hold spaces
+/// and parentheses.
+pub(super) fn start_ticks(stat: &str) -> Option<u64> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    rest.split_ascii_whitespace().nth(19)?.parse().ok()
+}
+
 /// The files are opened below the directory: when the process ends and its id is used again,
 /// they fail instead of telling of another process.
 pub(super) fn open_dir(pid: u32) -> io::Result<OwnedFd> {
@@ -106,7 +122,7 @@ fn parse_cgroup(text: &str) -> Membership {
 
 #[cfg(test)]
 mod tests {
-    use super::{membership, parse_cgroup, process};
+    use super::{membership, oldest_first, parse_cgroup, process, start_ticks};
 
     fn cgroup(text: &str) -> Option<String> {
         parse_cgroup(text).cgroup
@@ -153,5 +169,26 @@ mod tests {
             found.cgroup.as_deref(),
             Some("/system.slice/containerd.service")
         );
+    }
+
+    #[test]
+    fn the_start_is_behind_any_name() {
+        let tail = "S 1 1 1 0 -1 4194560 5 0 0 0 0 0 0 0 20 0 1 0 8823 1 2";
+        assert_eq!(start_ticks(&format!("7 (a) b) (c) {tail}")), Some(8823));
+        assert_eq!(start_ticks("7 (a) S 1"), None);
+        assert_eq!(start_ticks(""), None);
+    }
+
+    #[test]
+    fn who_forks_is_older() {
+        let mut child = std::process::Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .unwrap();
+        let pids = oldest_first().unwrap();
+        let place = |pid: u32| pids.iter().position(|other| *other == pid).unwrap();
+        assert!(place(std::process::id()) < place(child.id()));
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 }

@@ -61,15 +61,15 @@ impl Search {
         }
     }
 
-    /// Goes over the processes, each at most once, until nothing is missing. The sockets, some of
-    /// which may have been found here, and the owners by inode number.
+    /// Goes over the processes, each at most once, until nothing is missing: of several that hold a
+    /// socket the oldest counts. The sockets, some of which may have been found here, and the owners by inode number.
     ///
     /// # Errors
     /// When the processes can't be listed.
     pub fn run(mut self) -> io::Result<(Holders, HashMap<u32, Owner>)> {
         let mut elsewhere = Vec::new();
         if !self.done() {
-            for pid in proc::pids()? {
+            for pid in proc::oldest_first()? {
                 match ProcDir::open(pid) {
                     Ok(process) if self.is_likely(&process) => self.visit(&process),
                     Ok(_) => elsewhere.push(pid),
