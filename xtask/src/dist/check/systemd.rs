@@ -62,7 +62,7 @@ pub fn check(deb: &Path) -> Result<()> {
         .output()
         .context("could not start systemd-nspawn")?;
     let log = fs::read_to_string(file("trial.log")).unwrap_or_default();
-    if log.lines().next_back() != Some("passed") {
+    if !log.lines().any(|line| line == "passed") {
         let console = String::from_utf8_lossy(&booted.stdout);
         bail!(
             "under systemd: {log}\nconsole ({}): {console}",
