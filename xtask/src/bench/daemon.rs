@@ -68,6 +68,13 @@ pub fn measure(
     let script = poller::measure(&namespace, &file, (held, TUPLES), interrupt)?;
     let (mut daemon, row) = starts(&place, held, rounds, &scale)?;
     interrupt.sleep_until(Instant::now() + SETTLES)?;
+    let counted = value(&daemon.metrics()?, "portwatch_tracked_sockets")?;
+    if counted > f64::from(held) * 1.05 {
+        // It counts in all namespaces.
+        eprintln!(
+            "this machine has connections of its own, {counted} are counted: too many to compare"
+        );
+    }
     let late = resident_mib(daemon.process.pid())?;
     let quiet = daemon.scraped(QUIET)?;
     let (churn, rate) = beside_churn(&mut daemon)?;

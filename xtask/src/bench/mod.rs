@@ -37,7 +37,7 @@ use crate::{
 /// Measures what portwatch costs, as a Markdown table beside the design's budgets.
 ///
 /// Nothing is asserted: figures depend on the machine, and it should be idle. All traffic stays in
-/// private network namespaces. Takes about four minutes.
+/// private network namespaces. Takes about nine minutes.
 #[derive(clap::Args)]
 pub struct Args {
     /// Only this part; can be given more than once
