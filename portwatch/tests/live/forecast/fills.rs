@@ -104,8 +104,8 @@ fn a_sawtooth_that_climbs() {
         let life = Duration::from_millis(1_500);
         script = script.open(40.0, from..from + 0.5, End::Reset(life));
     }
-    // A tooth is half a second of the climb, and takes as long to go; and an interval lies between looks.
-    foretold(script, 1_000, 2.0 * LOOK + 0.2);
+    // A tooth is half a second of the climb, and takes as long to go.
+    foretold(script, 1_000, 2.0 * LOOK);
 }
 
 #[test]
