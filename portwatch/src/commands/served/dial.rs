@@ -15,11 +15,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// What a daemon tells, as it comes.
 pub(in crate::commands) type Line = Reader<BufReader<Box<dyn Read + Send>>>;
 
+/// A connection, what the daemon says first, and what it tells then.
+pub(in crate::commands) type Dialed = (UnixStream, Header, Line);
+
 /// Connects to a daemon.
 ///
 /// # Errors
 /// When nobody serves there, or not us, or in words of another version.
-pub(in crate::commands) fn dial(path: &Path) -> Result<(UnixStream, Header, Line)> {
+pub(in crate::commands) fn dial(path: &Path) -> Result<Dialed> {
     let name = path.display();
     let stream = UnixStream::connect(path).map_err(|error| {
         let advice = match error.kind() {

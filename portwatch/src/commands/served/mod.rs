@@ -10,6 +10,7 @@ use anyhow::{Context, Result, anyhow};
 use jiff::tz::TimeZone;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+use self::dial::Dialed;
 pub(super) use self::{
     asker::Asker,
     dial::{Line, dial},
@@ -47,21 +48,9 @@ impl Served {
     /// # Errors
     /// When the one that was asked for can't be used.
     pub fn find(args: &ServedArgs, wanted: fn(&Item) -> bool) -> Result<Option<Self>> {
-        let Some(path) = place(args)? else {
+        let Some((path, (stream, header, mut reader))) = reach(args)? else {
             return Ok(None);
         };
-        match Self::connect(path, wanted) {
-            Ok(served) => Ok(Some(served)),
-            Err(error) if args.socket.is_some() => Err(error),
-            Err(error) => {
-                dial::tell(&error);
-                Ok(None)
-            }
-        }
-    }
-
-    fn connect(path: &Path, wanted: fn(&Item) -> bool) -> Result<Self> {
-        let (stream, header, mut reader) = dial(path)?;
         let (sender, said) = unbounded_channel();
         // Whoever looks at the output may be slow; the daemon is not to notice.
         let read = move || {
@@ -76,12 +65,12 @@ impl Served {
         };
         let thread = thread::Builder::new().name("served".to_owned());
         thread.spawn(read).context("cannot start a thread")?;
-        Ok(Self {
+        Ok(Some(Self {
             header,
             said,
             asker: Asker::new(stream),
             name: path.display().to_string(),
-        })
+        }))
     }
 
     /// A sentence on where the counts are from.
@@ -186,17 +175,8 @@ impl Served {
 /// # Errors
 /// When the one that was asked for can't be used, or any refuses.
 pub(super) fn ask_once(args: &ServedArgs, request: &Request) -> Result<Option<Reply>> {
-    let Some(path) = place(args)? else {
+    let Some((path, (stream, _, mut reader))) = reach(args)? else {
         return Ok(None);
-    };
-    let dialed = dial(path);
-    let (stream, _, mut reader) = match dialed {
-        Ok(dialed) => dialed,
-        Err(error) if args.socket.is_some() => return Err(error),
-        Err(error) => {
-            dial::tell(&error);
-            return Ok(None);
-        }
     };
     Asker::new(stream).ask(request)?;
     let mut last = None;
@@ -209,6 +189,21 @@ pub(super) fn ask_once(args: &ServedArgs, request: &Request) -> Result<Option<Re
     }
     let last = last.unwrap_or_else(|| "the daemon ended without an answer".to_owned());
     Err(anyhow!("{}: {last}", path.display()))
+}
+
+/// Connects to the daemon whose programs do for a command, if there is one.
+fn reach(args: &ServedArgs) -> Result<Option<(&Path, Dialed)>> {
+    let Some(path) = place(args)? else {
+        return Ok(None);
+    };
+    match dial(path) {
+        Ok(dialed) => Ok(Some((path, dialed))),
+        Err(error) if args.socket.is_some() => Err(error),
+        Err(error) => {
+            dial::tell(&error);
+            Ok(None)
+        }
+    }
 }
 
 /// The socket to try; none where the command is to load its own programs.
