@@ -27,11 +27,16 @@ fn leave(netns: &Netns, client: &Client, listener: &TcpListener) {
     for client in open {
         let (server, _) = listener.accept().expect("accept");
         socket::close(client);
-        drop(server);
+        socket::close(server.into());
     }
+    let mut last = 0;
     wait::until("TIME_WAIT", wait::SOON, || {
         let listed = netns.command("ss", &["-Htan", "state", "time-wait"]);
-        (listed.lines().count() == COUNT).then_some(())
+        let count = listed.lines().count();
+        if std::mem::replace(&mut last, count) != count {
+            eprintln!("{}", netns.command("ss", &["-tano"]));
+        }
+        (count == COUNT).then_some(())
     });
 }
 

@@ -16,7 +16,7 @@ pub fn leave_time_wait(netns: &Netns, listener: &TcpListener, peer: SocketAddr, 
         let client = netns.run(|| Family::V4.connect(peer).expect("connect"));
         let (server, _) = listener.accept().expect("accept");
         socket::close(client);
-        drop(server);
+        socket::close(server.into());
     }
     wait::until("TIME_WAIT", wait::SOON, || {
         (in_time_wait(netns, peer) == before + count).then_some(())
