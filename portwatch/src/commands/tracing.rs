@@ -1,6 +1,6 @@
 //! What commands tell a tracer, and what it tells them.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
@@ -65,7 +65,7 @@ fn interval(tick: Tick) -> Interval {
             lost_events: tick.stats.lost_events,
             recursion_misses: misses.filter(|(_, count)| *count > 0).collect(),
         },
-        samples: tick.samples,
+        samples: Arc::unwrap_or_clone(tick.samples),
         binds: tick.binds,
     }
 }

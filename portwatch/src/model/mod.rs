@@ -12,6 +12,7 @@ mod event;
 mod explanation;
 mod filter;
 pub mod forecast;
+mod growth;
 mod ledger;
 mod namespace;
 mod opener;
@@ -47,6 +48,7 @@ pub use explanation::{
 };
 pub use filter::{Filter, NetnsFilter, parse_comm, parse_peer};
 pub use forecast::{EtaWarning, History, since_birth};
+pub use growth::Growth;
 pub use ledger::{Ledger, Row, Standing, Totals};
 pub use namespace::{Namespace, NetnsId, PortRange};
 pub use opener::{Connection, Opener, OpenerCounts, OpenerProcess};

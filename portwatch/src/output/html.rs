@@ -108,7 +108,8 @@ mod tests {
         let mut named = sample(8080, 412, 500);
         named.tuple.netns.name = Some("<script>&'\"".into());
         let filter = Filter::default();
-        let standing = Ledger::new().interval(Timestamp::UNIX_EPOCH, &[named], &[], &filter, 5);
+        let now = Timestamp::UNIX_EPOCH;
+        let standing = Ledger::new().interval(now, &[named], &[], &[], &filter, 5);
         let vitals = Vitals {
             hooks: "fentry".to_owned(),
             kernel: "6.12".to_owned(),

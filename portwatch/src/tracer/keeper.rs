@@ -19,8 +19,8 @@ use tokio::sync::{mpsc as async_mpsc, oneshot};
 
 use super::{
     Sweeps, TracerError, bind_counts::BindCounts, blocked::Blocked, clock::processor_time,
-    connections::Connections, directory::Directory, namespaces::Namespaces, object::Object,
-    slots::Slots, statistics::Statistics, sweep::Sweeper, table::Table, tally::Life,
+    connections::Connections, directory::Directory, lives::Life, namespaces::Namespaces,
+    object::Object, slots::Slots, statistics::Statistics, sweep::Sweeper, table::Table,
 };
 use crate::model::Ratios;
 
@@ -69,6 +69,11 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    /// Whether this is a tuple of the trial.
+    pub fn is_trial(&self, life: Life) -> bool {
+        self.trial.get().is_some_and(|trial| trial.contains(&life))
+    }
+
     /// The thresholds of a tuple of this capacity. Its entry may have others until the keeper's
     /// next round: the kernel side gives a new tuple those that were in force when it was loaded.
     pub fn thresholds(&self, capacity: u32) -> Thresholds {
@@ -237,10 +242,18 @@ impl Work {
         } = &*self.shared;
         let stats = statistics.read();
         let mut busy = HashMap::new();
+        // Most follow one of their own namespace.
+        let mut last: Option<(u64, f64)> = None;
         for (_, entry) in table.held(&stats).filter(|(_, entry)| entry.used > 0) {
             let utilisation = f64::from(entry.used) / f64::from(entry.capacity.max(1));
+            let known = last
+                .is_some_and(|(netns, fullest)| netns == entry.key.netns && utilisation <= fullest);
+            if known {
+                continue;
+            }
             let fullest = busy.entry(entry.key.netns).or_insert(utilisation);
             *fullest = utilisation.max(*fullest);
+            last = Some((entry.key.netns, *fullest));
         }
         busy
     }
@@ -251,10 +264,20 @@ impl Work {
         let Shared {
             table, statistics, ..
         } = &*self.shared;
+        // Most follow one of their own namespace.
+        let mut last: Option<(u64, Option<(u32, Thresholds)>)> = None;
         for (slot, entry) in table.held(&statistics.read()) {
-            let found = self.namespaces.found.get(&entry.key.netns);
-            let capacity = found.map_or(entry.capacity, |found| found.capacity());
-            let thresholds = self.shared.thresholds(capacity);
+            let netns = entry.key.netns;
+            let limits = match last {
+                Some((before, limits)) if before == netns => limits,
+                _ => self.namespaces.found.get(&netns).map(|found| {
+                    let capacity = found.capacity();
+                    (capacity, self.shared.thresholds(capacity))
+                }),
+            };
+            last = Some((netns, limits));
+            let (capacity, thresholds) =
+                limits.unwrap_or_else(|| (entry.capacity, self.shared.thresholds(entry.capacity)));
             if capacity != entry.capacity || thresholds != entry.thresholds {
                 table.set_capacity(slot, capacity, thresholds);
             }

@@ -29,8 +29,6 @@ pub(super) struct Memory {
     told: Option<(Level, Duration)>,
     /// At the previous look the kernel side had told of a crossing that nobody heard of.
     pub unheard: bool,
-    /// Number of the tick that saw the tuple last.
-    pub seen: u64,
     eta_warning: EtaWarning,
 }
 
@@ -55,6 +53,21 @@ impl Memory {
     /// The alert level told last.
     pub fn level(&self) -> Level {
         self.told.map_or(Level::Ok, |(level, _)| level)
+    }
+
+    /// Whether further looks that find the same counts would change nothing, neither here nor in what
+    /// is told of the tuple.
+    pub fn is_settled(&self, now: Duration) -> bool {
+        self.busy.is_none()
+            && self.history.is_settled()
+            && self.eta_warning.is_calm()
+            && !self.unheard
+            && now >= self.distrust
+    }
+
+    /// Notes that the counts were the same until then.
+    pub fn hold(&mut self, until: Duration) {
+        self.history.hold(until);
     }
 
     /// Notes what the tuple held at a moment of the monotonic clock, and prices its TIME_WAIT:

@@ -49,11 +49,11 @@ impl Attached {
     }
 
     /// Takes in every socket that exists, and follows what happens. To be called inside a tokio
-    /// runtime. `want_samples`: whether every tick is to carry all tuples.
+    /// runtime.
     ///
     /// # Errors
     /// [`TracerError`]; nothing stays attached then.
-    pub fn follow(self, want_samples: bool) -> Result<Tracer, TracerError> {
+    pub fn follow(self) -> Result<Tracer, TracerError> {
         let Self { assembly, options } = self;
         let Assembly {
             plan,
@@ -84,7 +84,7 @@ impl Attached {
             shared,
             keeper,
             reports,
-            tally: Tally::new(health, want_samples, options.eta_warning),
+            tally: Tally::new(health, options.eta_warning),
             ticks: ticks(options.interval),
             taken: VecDeque::new(),
             ready: VecDeque::new(),
@@ -99,8 +99,8 @@ impl Tracer {
     ///
     /// # Errors
     /// [`TracerError`]; nothing stays attached then.
-    pub fn start(options: &Options, want_samples: bool) -> Result<Self, TracerError> {
-        Attached::new(options)?.follow(want_samples)
+    pub fn start(options: &Options) -> Result<Self, TracerError> {
+        Attached::new(options)?.follow()
     }
 }
 

@@ -97,7 +97,7 @@ impl Tracer {
     pub fn set_thresholds(&mut self, ratios: Ratios, eta_warning: Option<Duration>) {
         let in_force = self.shared.ratios.write();
         *in_force.unwrap_or_else(PoisonError::into_inner) = ratios;
-        self.tally.eta_warning = eta_warning;
+        self.tally.set_eta_warning(eta_warning);
         // Nobody waits for it.
         drop(self.keeper.refresh());
     }

@@ -70,12 +70,20 @@ impl Table {
         Some(transmute!(words))
     }
 
-    /// The slots that hold a tuple, and their entries, as far as `stats` says that slots were taken.
-    pub fn held(&self, stats: &Stats) -> impl Iterator<Item = (u32, TupleEntry)> {
+    /// The slots that were ever taken, as far as `stats` says, and the entries of those that hold a
+    /// tuple.
+    pub fn slots(&self, stats: &Stats) -> impl Iterator<Item = (u32, Option<TupleEntry>)> {
         let taken = u32::try_from(stats.tuple_high_water).unwrap_or(u32::MAX);
-        (0..taken.min(self.slots))
-            .filter_map(|slot| Some((slot, self.entry(slot)?)))
-            .filter(|(_, entry)| entry.created_ns != 0)
+        (0..taken.min(self.slots)).map(|slot| {
+            let entry = self.entry(slot);
+            (slot, entry.filter(|entry| entry.created_ns != 0))
+        })
+    }
+
+    /// The slots that hold a tuple, and their entries.
+    pub fn held(&self, stats: &Stats) -> impl Iterator<Item = (u32, TupleEntry)> {
+        self.slots(stats)
+            .filter_map(|(slot, entry)| Some((slot, entry?)))
     }
 
     /// Gives a tuple its capacity and thresholds.

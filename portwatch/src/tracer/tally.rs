@@ -1,6 +1,6 @@
 //! From records and counters to events: what has been told, and what is owed.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use portwatch_common::{Level, Record, RecordKind, Stats, TupleEntry};
@@ -8,24 +8,28 @@ use portwatch_common::{Level, Record, RecordKind, Stats, TupleEntry};
 use super::{
     bind_tally::BindTally,
     clock::{monotonic_ns, wall},
+    crossing::{alert_kind, busy, quiet_crossing},
     health::Health,
     keeper::Shared,
-    memory::Memory,
+    lives::{Life, Lives},
     process::process,
     programs::Programs,
     sample::{sample, usage},
     sweep::Sweeps,
 };
 use crate::model::{
-    Alert, AlertKind, BindCause, BindSample, Cause, Event, EventKind, Failure, Storm, Tuple,
-    TupleSample, Usage,
+    Alert, AlertKind, BindCause, BindSample, Cause, Event, EventKind, Failure, Growth, Storm,
+    Tuple, TupleSample,
 };
 
 /// The counters after one interval.
 #[derive(Debug)]
 pub struct Tick {
-    /// Every tuple that has a slot, in no order.
-    pub samples: Vec<TupleSample>,
+    /// Every tuple that has a slot, in no order. Whoever keeps them for longer than an interval has
+    /// them copied.
+    pub samples: Arc<Vec<TupleSample>>,
+    /// What the interval added to their counts.
+    pub growths: Vec<Growth>,
     /// Every namespace in which a bind found no free port, in no order.
     pub binds: Vec<BindSample>,
     /// Sweeps and their corrections.
@@ -39,9 +43,6 @@ pub struct Tick {
     pub tracked: u64,
 }
 
-/// A tuple's life in a slot, by the time it began: slots are used again.
-pub(super) type Life = (u32, u64);
-
 /// The life of failures that belong to no tuple.
 const NO_TUPLE: Life = (u32::MAX, 0);
 
@@ -49,34 +50,38 @@ const NO_TUPLE: Life = (u32::MAX, 0);
 pub(super) struct Tally {
     /// Tuples older than this were there before the tracer.
     started_ns: u64,
-    memories: foldhash::HashMap<Life, Memory>,
-    ticks: u64,
+    lives: Lives,
+    /// The version of the directory that the last look knew.
+    directory: u64,
     storm: Storm<(Life, Cause)>,
     binds: BindTally,
     pub health: Health,
     last_no_source: Option<Tuple>,
     pub sweeps: Sweeps,
-    /// Whether ticks carry samples.
-    want_samples: bool,
     /// A time to exhaustion below this is told.
-    pub eta_warning: Option<Duration>,
+    eta_warning: Option<Duration>,
 }
 
 impl Tally {
     /// Nothing told yet.
-    pub fn new(health: Health, want_samples: bool, eta_warning: Option<Duration>) -> Self {
+    pub fn new(health: Health, eta_warning: Option<Duration>) -> Self {
         Self {
             started_ns: monotonic_ns(),
-            memories: foldhash::HashMap::default(),
-            ticks: 0,
+            lives: Lives::default(),
+            directory: 0,
             storm: Storm::new(),
             binds: BindTally::new(),
             health,
             last_no_source: None,
             sweeps: Sweeps::default(),
-            want_samples,
             eta_warning,
         }
+    }
+
+    /// From now on other thresholds are in force, which concerns every tuple.
+    pub fn set_eta_warning(&mut self, limit: Option<Duration>) {
+        self.eta_warning = limit;
+        self.lives.wake_all();
     }
 
     /// An event of this moment.
@@ -113,7 +118,7 @@ impl Tally {
         let now = Duration::from_nanos(record.time_ns);
         let entry = entry(record, shared);
         let life = life(record, entry.as_ref());
-        let memory = self.memories.entry(life).or_default();
+        let memory = self.lives.memory(life);
         let usage = usage(record.used, record.time_wait, record.capacity);
         let reuse_after = shared.directory.reuse_after(&record.key);
         let usage = memory.note(now, &usage, entry.as_ref(), reuse_after);
@@ -136,7 +141,7 @@ impl Tally {
 
     fn recovery(&mut self, record: &Record, shared: &Shared) -> Option<EventKind> {
         let entry = entry(record, shared);
-        let memory = self.memories.get_mut(&life(record, entry.as_ref()))?;
+        let memory = self.lives.get_mut(life(record, entry.as_ref()))?;
         if memory.level() == Level::Ok {
             return None;
         }
@@ -159,7 +164,7 @@ impl Tally {
         // As for failures: searches under way are in the set.
         usage.used = usage.used.min(usage.capacity);
         let life = life(record, entry(record, shared).as_ref());
-        let memory = self.memories.get(&life);
+        let memory = self.lives.get(life);
         let forecast = memory.map(|memory| memory.forecast(&usage));
         EventKind::Alert(Alert {
             kind: AlertKind::SlowSearch(Duration::from_nanos(record.search_ns.into())),
@@ -210,50 +215,40 @@ impl Tally {
     /// wrong.
     pub fn tick(&mut self, shared: &Shared, programs: Programs) -> (Vec<Event>, Tick) {
         let stats = shared.statistics.read();
-        let entries = entries(shared, &stats);
         let now = Duration::from_nanos(monotonic_ns());
         let mut kinds = self.health.look(&stats, now);
-        let mut samples = Vec::with_capacity(if self.want_samples { entries.len() } else { 0 });
+        let (changed, version) = shared.directory.changed_since(self.directory);
+        self.directory = version;
         let mut tracked = 0;
-        self.ticks += 1;
-        for (life, entry) in &entries {
+        let mut failed = Vec::new();
+        for (slot, entry) in shared.table.slots(&stats) {
+            let entry = entry.filter(|entry| !shared.is_trial((slot, entry.created_ns)));
+            let Some(entry) = entry else {
+                self.lives.end(slot);
+                continue;
+            };
+            let life = (slot, entry.created_ns);
             tracked += u64::try_from(entry.used.saturating_add(entry.bound)).unwrap_or(0);
-            let memory = self.memories.entry(*life).or_default();
-            memory.seen = self.ticks;
-            let usage = usage(entry.used, entry.time_wait, entry.capacity);
-            let reuse_after = shared.directory.reuse_after(&entry.key);
-            let usage = memory.note(now, &usage, Some(entry), reuse_after);
-            if self.want_samples {
-                let forecast = memory.forecast(&usage);
-                samples.push(sample(&shared.directory, entry, usage, forecast));
+            if entry.exhausted > 0 || entry.conflict > 0 {
+                failed.push((life, entry));
             }
-            kinds.extend(quiet_crossing(memory, life.0, entry, &usage, now, shared));
-            let limit = self.eta_warning;
-            let short = limit.and_then(|limit| memory.eta_warning(now, &usage, limit));
-            kinds.extend(short.map(|forecast| {
-                EventKind::Alert(Alert {
-                    kind: AlertKind::Predicted,
-                    tuple: shared.directory.tuple(&entry.key, 0),
-                    usage,
-                    forecast,
-                    process: None,
-                })
-            }));
+            if self.lives.rests(life, &entry) && !changed.contains(&entry.key.netns) {
+                continue;
+            }
+            self.look(life, &entry, now, shared, &mut kinds);
         }
-        kinds.extend(self.owed(&entries, &stats, shared, false));
+        kinds.extend(self.owed(&failed, &stats, shared, false));
         let (owed, binds) = self.binds.look(shared, false);
         kinds.extend(owed);
-        let Self {
-            memories, ticks, ..
-        } = self;
-        memories.retain(|_, memory| memory.seen == *ticks);
-        self.storm
-            .retain(|(life, _)| *life == NO_TUPLE || self.memories.contains_key(life));
+        let (samples, growths) = self.lives.looked(now);
+        let Self { storm, lives, .. } = self;
+        storm.retain(|(life, _)| *life == NO_TUPLE || lives.has(*life));
         let events = kinds.into_iter().map(|kind| self.now(kind)).collect();
         (
             events,
             Tick {
                 samples,
+                growths,
                 binds,
                 sweeps: self.sweeps,
                 stats,
@@ -261,6 +256,36 @@ impl Tally {
                 tracked,
             },
         )
+    }
+
+    /// A look at one tuple: its sample, and what is told of it.
+    fn look(
+        &mut self,
+        life: Life,
+        entry: &TupleEntry,
+        now: Duration,
+        shared: &Shared,
+        kinds: &mut Vec<EventKind>,
+    ) {
+        let memory = self.lives.memory(life);
+        let usage = usage(entry.used, entry.time_wait, entry.capacity);
+        let reuse_after = shared.directory.reuse_after(&entry.key);
+        let usage = memory.note(now, &usage, Some(entry), reuse_after);
+        let forecast = memory.forecast(&usage);
+        kinds.extend(quiet_crossing(memory, life.0, entry, &usage, now, shared));
+        let limit = self.eta_warning;
+        let short = limit.and_then(|limit| memory.eta_warning(now, &usage, limit));
+        let sample = sample(&shared.directory, entry, usage, forecast);
+        kinds.extend(short.map(|forecast| {
+            EventKind::Alert(Alert {
+                kind: AlertKind::Predicted,
+                tuple: sample.tuple.clone(),
+                usage,
+                forecast,
+                process: None,
+            })
+        }));
+        self.lives.put(life, sample, now);
     }
 
     /// Everything that is owed, at the end.
@@ -321,60 +346,11 @@ impl Tally {
     }
 }
 
-/// A crossing that no record told of: made by sockets from before the start, by TIME_WAIT or by a
-/// range that was changed; or the ring had no room. The latter shows at the second look.
-fn quiet_crossing(
-    memory: &mut Memory,
-    slot: u32,
-    entry: &TupleEntry,
-    usage: &Usage,
-    now: Duration,
-    shared: &Shared,
-) -> Option<EventKind> {
-    let busy = busy(usage);
-    let thresholds = shared.thresholds(entry.capacity);
-    let level = thresholds.level(busy);
-    let rose = level > memory.level();
-    let fell = memory.level() > Level::Ok && busy < thresholds.recovered.cast_signed();
-    // Where the kernel side knows the level, its record is on its way, or found no room in the ring.
-    let known = if rose {
-        level as u16 <= entry.level
-    } else {
-        entry.level == Level::Ok as u16
-    };
-    let unheard = std::mem::replace(&mut memory.unheard, (rose || fell) && known);
-    if !(rose || fell) || known && !unheard {
-        return None;
-    }
-    memory.unheard = false;
-    memory.recover();
-    let kind = if rose {
-        memory.tell(level, now);
-        alert_kind(level)
-    } else {
-        AlertKind::Recovered
-    };
-    shared.table.set_level(slot, memory.level());
-    Some(EventKind::Alert(Alert {
-        kind,
-        tuple: shared.directory.tuple(&entry.key, 0),
-        usage: *usage,
-        forecast: memory.forecast(usage),
-        process: None,
-    }))
-}
-
-/// Ports in the way of a new connection, as thresholds are compared with.
-fn busy(usage: &Usage) -> i32 {
-    i32::try_from(usage.busy()).unwrap_or(i32::MAX)
-}
-
 /// The entries that hold a tuple, without those of the trial.
 pub(super) fn entries(shared: &Shared, stats: &Stats) -> Vec<(Life, TupleEntry)> {
     let held = shared.table.held(stats);
-    let trial = shared.trial.get().map_or(&[][..], Vec::as_slice);
     held.map(|(slot, entry)| ((slot, entry.created_ns), entry))
-        .filter(|(life, _)| !trial.contains(life))
+        .filter(|(life, _)| !shared.is_trial(*life))
         .collect()
 }
 
@@ -387,11 +363,4 @@ fn entry(record: &Record, shared: &Shared) -> Option<TupleEntry> {
 /// The life that a record speaks of.
 fn life(record: &Record, entry: Option<&TupleEntry>) -> Life {
     (record.tuple, entry.map_or(0, |entry| entry.created_ns))
-}
-
-const fn alert_kind(level: Level) -> AlertKind {
-    match level {
-        Level::Critical => AlertKind::Critical,
-        Level::Ok | Level::Warning => AlertKind::Warning,
-    }
 }

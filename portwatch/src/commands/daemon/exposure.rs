@@ -108,7 +108,7 @@ mod tests {
     fn update(exposure: &mut Exposure, used: u32, sweep_failed: bool) {
         let samples = [sample(80, used, 500)];
         let (now, filter) = (Timestamp::UNIX_EPOCH, Filter::default());
-        let standing = Ledger::new().interval(now, &samples, &[], &filter, 1);
+        let standing = Ledger::new().interval(now, &samples, &[], &[], &filter, 1);
         let vitals = Vitals {
             hooks: "fentry".to_owned(),
             kernel: "6.12".to_owned(),

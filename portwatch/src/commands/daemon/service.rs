@@ -85,7 +85,7 @@ impl Service {
         } else {
             log::warn!("it keeps every privilege that it was given (confinement is off)");
         }
-        let tracer = attached.follow(true)?;
+        let tracer = attached.follow()?;
         let scout = || Scout::start().context("cannot start a thread");
         if let Some((stream, instruments)) = stream.as_mut().zip(instruments) {
             stream.answer_with(Office::new(scout()?, instruments, tracer.observer()));
@@ -175,6 +175,7 @@ impl Service {
         let standing = self.ledger.interval(
             Timestamp::now(),
             &tick.samples,
+            &tick.growths,
             &tick.binds,
             &self.filter,
             self.merged.args.top,

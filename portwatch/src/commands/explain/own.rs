@@ -33,7 +33,7 @@ pub(super) async fn explain(args: &ExplainArgs) -> Result<Option<Report>> {
     let attached = Attached::new(&options)?;
     // The hooks watch from here on, while what there is already is taken in.
     let began = Instant::now();
-    let mut tracer = attached.follow(true)?;
+    let mut tracer = attached.follow()?;
     log::info!("watching for {:?}", args.look);
     let observer = tracer.observer();
     let mut chronicle = Chronicle::new();

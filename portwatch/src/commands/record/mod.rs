@@ -32,7 +32,7 @@ async fn record(args: &RecordArgs, ratios: Ratios) -> Result<Exit> {
     // Signals are caught before anything is attached.
     let mut end = target.end(args.duration);
     let options = options(&args.tracer, ratios, args.eta_warning);
-    let tracer = Tracer::start(&options, true)?;
+    let tracer = Tracer::start(&options)?;
     let (lookups, answers) = Lookups::new(tracer.observer());
     let mut session = Session::new(tracer, answers);
     let mut lookout = Lookout::new(lookups, ratios);

@@ -63,7 +63,7 @@ pub fn run(args: &TopArgs, ratios: Ratios) -> Result<Exit> {
                 (Source::Served(Box::new(served)), looks)
             }
             None => {
-                let tracer = Tracer::start(&options(&args.tracer, ratios, None), true)?;
+                let tracer = Tracer::start(&options(&args.tracer, ratios, None))?;
                 let (lookups, answers) = Lookups::new(tracer.observer());
                 let session = Session::new(tracer, answers);
                 (Source::Live(Box::new(session)), Looks::Own(lookups))

@@ -58,7 +58,7 @@ async fn watch(args: &WatchArgs, ratios: Ratios) -> Result<Exit> {
         Some(served) => Source::Served(Box::new(served)),
         None => {
             let options = options(&args.tracer, ratios, args.eta_warning);
-            Source::Own(Box::new(Tracer::start(&options, args.counts)?))
+            Source::Own(Box::new(Tracer::start(&options)?))
         }
     };
     // What waits to be printed. Nothing is written before there is room for it: a stopped terminal

@@ -1,5 +1,6 @@
 use std::{collections::VecDeque, time::Duration};
 
+use super::MIN_SPAN;
 use crate::model::Usage;
 
 /// How long a port stays in TIME_WAIT, milliseconds: `TCP_TIMEWAIT_LEN`, `include/net/tcp.h`, the
@@ -108,6 +109,24 @@ impl History {
             return;
         }
         look.entered = latest.entered.wrapping_add(self.entries(latest, &look));
+        self.append(look);
+    }
+
+    /// Notes that until `at` nothing changed, as if it had been looked at all the time.
+    pub fn hold(&mut self, at: Duration) {
+        let Some(latest) = self.looks.back().copied() else {
+            return;
+        };
+        let at = i64::try_from(at.as_millis()).unwrap_or(i64::MAX);
+        if at > latest.at {
+            self.append(Look { at, ..latest });
+        }
+    }
+
+    fn append(&mut self, look: Look) {
+        let Some(latest) = self.looks.back() else {
+            return;
+        };
         let last_but_one = self.looks.iter().rev().nth(1);
         let calm = |before: &Look| before.same(latest) && latest.same(&look);
         if last_but_one.is_some_and(|it| calm(it) || look.at - it.at < FINE_MS) {
@@ -119,6 +138,15 @@ impl History {
         if self.looks.len() <= FEW && self.looks.capacity() > 2 * FEW {
             self.looks.shrink_to(FEW);
         }
+    }
+
+    /// Whether further looks that find nothing changed would tell nothing new: the forecast stays as
+    /// it is. Who makes none meanwhile says so afterwards, see [`History::hold`].
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.latest().is_some_and(|now| {
+            now.time_wait == 0 && self.is_calm(now) && self.age(now) >= MIN_SPAN.as_secs_f64()
+        })
     }
 
     /// Whether any connection has been in TIME_WAIT of late.
@@ -256,6 +284,8 @@ impl History {
 mod tests {
     use std::time::Duration;
 
+    use proptest::prelude::*;
+
     use super::History;
     use crate::model::testing::usage;
 
@@ -294,6 +324,37 @@ mod tests {
             seconds.is_some_and(|left| (1.2..1.8).contains(&left)),
             "{seconds:?}"
         );
+    }
+
+    proptest! {
+        /// Whoever leaves out the looks that a settled tuple needs none of knows as much.
+        #[test]
+        fn a_settled_history_needs_no_looks(
+            steps in proptest::collection::vec((1_u64..200, -40_i32..40), 1..8),
+        ) {
+            let (mut looked, mut held) = (History::new(), History::new());
+            let (mut second, mut used, mut opened) = (0, 100_u32, 100);
+            let mut settled = false;
+            for (pause, change) in steps {
+                for _ in 0..pause {
+                    let now = usage(used, 500);
+                    let at = Duration::from_secs(second);
+                    looked.push(at, &now, opened);
+                    if !settled {
+                        held.push(at, &now, opened);
+                        settled = held.is_settled();
+                    }
+                    prop_assert_eq!(looked.forecast(&now), held.forecast(&now));
+                    second += 1;
+                }
+                let changed = used.saturating_add_signed(change);
+                opened += u64::from(changed.saturating_sub(used));
+                if changed != used && std::mem::take(&mut settled) {
+                    held.hold(Duration::from_secs(second - 1));
+                }
+                used = changed;
+            }
+        }
     }
 
     #[test]

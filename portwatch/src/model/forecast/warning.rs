@@ -32,6 +32,12 @@ impl EtaWarning {
         busy >= LEAST && busy >= usage.capacity / PART
     }
 
+    /// Whether nothing is told or about to be.
+    #[must_use]
+    pub fn is_calm(&self) -> bool {
+        matches!(self, Self::Calm)
+    }
+
     /// Looks at a forecast of the moment `now` of a monotonic clock. True when the time to
     /// exhaustion has fallen below `limit` and that is to be told.
     pub fn look(

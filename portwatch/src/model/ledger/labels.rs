@@ -19,10 +19,13 @@ impl<'a> Labels<'a> {
     pub fn new(samples: &'a [TupleSample]) -> Self {
         let mut labels = Self::default();
         let mut noted = foldhash::HashSet::default();
+        let mut last = None;
         for sample in samples {
             let NetnsId { name, inum, cookie } = &sample.tuple.netns;
             // Of one that ended unseen the number comes later, and so may a name.
-            if !noted.insert((*cookie, *inum, name.is_some())) {
+            let this = (*cookie, *inum, name.is_some());
+            // Most follow one of their own namespace.
+            if last.replace(this) == Some(this) || !noted.insert(this) {
                 continue;
             }
             if let Some(name) = name {

@@ -1,20 +1,16 @@
 //! The accounts that a daemon exposes: totals that never fall, and the tuples worth showing.
 
 mod binds;
+mod fullest;
 mod labels;
 mod shown;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 use self::{binds::Binds, labels::Labels, shown::Shown};
-use super::{
-    AlertKind, BindSample, Cause, Event, EventKind, Filter, TupleSample,
-    chronicle::{Counter, Key},
-};
+use super::{AlertKind, BindSample, Cause, Event, EventKind, Filter, Growth, TupleSample};
 
 pub use shown::Row;
 
@@ -22,26 +18,11 @@ pub use shown::Row;
 /// begins anew with its slot; these don't.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    lives: foldhash::HashMap<Key, Life>,
     shown: Shown,
     binds: Binds,
     totals: Totals,
     /// Attempts that entered the set, failed ones included.
     opened: u64,
-    utilisation_max: f64,
-    tuples: u64,
-    intervals: u64,
-}
-
-/// A tuple's counts in its present slot.
-#[derive(Debug, Default)]
-struct Life {
-    first_seen: Option<Duration>,
-    opened: Counter,
-    exhausted: Counter,
-    conflict: Counter,
-    /// The interval that it was last seen in.
-    seen: u64,
 }
 
 /// Counts since the start; none ever falls.
@@ -112,58 +93,45 @@ impl Ledger {
         &mut self,
         now: Timestamp,
         samples: &[TupleSample],
+        growths: &[Growth],
         binds: &[BindSample],
         filter: &Filter,
         top: usize,
     ) -> Standing {
-        self.intervals += 1;
-        (self.utilisation_max, self.tuples) = (0.0, 0);
-        for sample in samples {
-            let passes = filter.tuple(&sample.tuple);
-            self.count(now, sample, passes);
+        let grown = growths
+            .iter()
+            .filter_map(|growth| Some((growth, samples.get(growth.place)?)));
+        for (growth, sample) in grown.filter(|(_, sample)| filter.tuple(&sample.tuple)) {
+            self.count(now, growth, sample);
         }
-        let intervals = self.intervals;
-        self.lives.retain(|_, life| life.seen == intervals);
         self.binds.take(binds, filter, &mut self.totals);
         // An attempt that is inside its search is one that was opened, until it fails.
         let given = self.opened.saturating_sub(self.totals.exhausted);
         self.totals.connects = self.totals.connects.max(given);
+        let (mut tuples, mut utilisation_max) = (0, 0.0);
         let passing = samples.iter().filter(|sample| filter.tuple(&sample.tuple));
+        let passing = passing.inspect(|sample| {
+            if sample.usage.used > 0 {
+                tuples += 1;
+                utilisation_max = sample.usage.utilisation().max(utilisation_max);
+            }
+        });
         self.shown.choose(now, passing, top);
         Standing {
             time: now,
             rows: self.shown.rows(&Labels::new(samples)),
-            utilisation_max: self.utilisation_max,
-            tuples: self.tuples,
+            utilisation_max,
+            tuples,
             totals: self.totals,
         }
     }
 
-    fn count(&mut self, now: Timestamp, sample: &TupleSample, passes: bool) {
-        let life = self.lives.entry(Key::of(&sample.tuple)).or_default();
-        let anew = life.first_seen != sample.first_seen;
-        life.first_seen = sample.first_seen;
-        life.seen = self.intervals;
-        let grown = |counter: &mut Counter, count| {
-            let before = counter.sum();
-            counter.take(count, anew);
-            counter.sum() - before
-        };
-        let opened = grown(&mut life.opened, sample.opened);
-        let exhausted = grown(&mut life.exhausted, sample.exhausted);
-        let conflict = grown(&mut life.conflict, sample.conflict);
-        if !passes {
-            return;
-        }
-        self.opened += opened;
-        self.totals.exhausted += exhausted;
-        self.totals.conflict += conflict;
-        if sample.usage.used > 0 {
-            self.tuples += 1;
-            self.utilisation_max = self.utilisation_max.max(sample.usage.utilisation());
-        }
-        if exhausted > 0 {
-            self.shown.failed(now, sample, exhausted);
+    fn count(&mut self, now: Timestamp, growth: &Growth, sample: &TupleSample) {
+        self.opened += growth.opened;
+        self.totals.exhausted += growth.exhausted;
+        self.totals.conflict += growth.conflict;
+        if growth.exhausted > 0 {
+            self.shown.failed(now, sample, growth.exhausted);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::labels::Labels;
+use super::{fullest::Fullest, labels::Labels};
 use crate::model::{Forecast, Tuple, TupleSample, Usage, chronicle::Key};
 
 /// How long after its last failure a tuple is shown, however empty it is.
@@ -62,25 +62,24 @@ impl Shown {
         samples: impl Iterator<Item = &'a TupleSample>,
         top: usize,
     ) {
+        // Only those that failed of late can stay without being among the fullest.
+        self.0.retain(|_, entry| entry.failed_last.is_some());
         for entry in self.0.values_mut() {
             entry.empty();
         }
-        let mut held: Vec<&TupleSample> = Vec::new();
+        // Devices apart, a tuple is there once: twice as many are nearly always enough.
+        let mut held = Fullest::new(top.saturating_mul(2));
         for sample in samples {
-            if sample.usage.used > 0 {
-                held.push(sample);
-            } else if let Some(entry) = self.0.get_mut(&key(&sample.tuple)) {
-                entry.usage.capacity = sample.usage.capacity;
+            let beyond = if sample.usage.used > 0 {
+                held.offer(sample)
+            } else {
+                Some(sample)
+            };
+            if let Some(sample) = beyond.filter(|_| !self.0.is_empty()) {
+                self.refresh(sample);
             }
         }
-        // Devices apart, a tuple is there once: twice as many are nearly always enough.
-        let enough = top.saturating_mul(2);
-        if held.len() > enough {
-            held.select_nth_unstable_by(enough, |a, b| fuller(a, b));
-            let beyond = held.split_off(enough);
-            self.refresh(&beyond);
-        }
-        held.sort_unstable_by(|a, b| fuller(a, b));
+        let held = held.in_order();
         let mut kept = HashSet::new();
         for sample in &held {
             if kept.len() >= top {
@@ -90,22 +89,23 @@ impl Shown {
                 self.entry(sample);
             }
         }
-        self.refresh(&held);
+        held.iter().for_each(|sample| self.refresh(sample));
         kept.extend(self.lately(now, top));
         self.0.retain(|key, _| kept.contains(key));
     }
 
     /// Brings what is shown already up to date: of several devices, the fullest one counts.
-    fn refresh(&mut self, samples: &[&TupleSample]) {
-        for sample in samples {
-            if let Some(entry) = self.0.get_mut(&key(&sample.tuple))
-                && (entry.usage.used == 0 || sample.usage.utilisation() > entry.usage.utilisation())
-            {
-                entry.tuple.clone_from(&sample.tuple);
-                entry.usage = sample.usage;
-                entry.forecast = sample.forecast;
-                entry.first_seen = sample.first_seen;
-            }
+    fn refresh(&mut self, sample: &TupleSample) {
+        let Some(entry) = self.0.get_mut(&key(&sample.tuple)) else {
+            return;
+        };
+        if sample.usage.used == 0 {
+            entry.usage.capacity = sample.usage.capacity;
+        } else if entry.usage.used == 0 || sample.usage.utilisation() > entry.usage.utilisation() {
+            entry.tuple.clone_from(&sample.tuple);
+            entry.usage = sample.usage;
+            entry.forecast = sample.forecast;
+            entry.first_seen = sample.first_seen;
         }
     }
 
@@ -181,12 +181,8 @@ fn key(tuple: &Tuple) -> Key {
     Key::of(tuple).on_any_device()
 }
 
-fn fuller(a: &TupleSample, b: &TupleSample) -> Ordering {
-    order((&a.usage, &a.tuple), (&b.usage, &b.tuple))
-}
-
 /// The fullest first, then those with more ports in use.
-fn order(a: (&Usage, &Tuple), b: (&Usage, &Tuple)) -> Ordering {
+pub(super) fn order(a: (&Usage, &Tuple), b: (&Usage, &Tuple)) -> Ordering {
     let by_utilisation = b.0.utilisation().total_cmp(&a.0.utilisation());
     by_utilisation
         .then_with(|| b.0.used.cmp(&a.0.used))

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{Format, Vitals, write};
-use crate::model::{Filter, Ledger, Ratios, Standing, testing::sample};
+use crate::model::{Filter, Growth, Ledger, Ratios, Standing, testing::sample};
 
 fn standing() -> Standing {
     let mut first = sample(443, 412, 500);
@@ -11,10 +11,12 @@ fn standing() -> Standing {
     first.exhausted = 7;
     first.opened = 419;
     let second = sample(80, 1, 500);
+    let growth = Growth::of(0, &first, None).unwrap();
     let mut ledger = Ledger::new();
     ledger.interval(
         Timestamp::UNIX_EPOCH,
         &[first, second],
+        &[growth],
         &[],
         &Filter::default(),
         50,

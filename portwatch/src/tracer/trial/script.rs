@@ -12,12 +12,7 @@ use rustix::net::{AddressFamily, SocketType, bind, connect, socket, sockopt};
 
 use crate::{
     kernel::netns::{enter_new_netns, loopback_up},
-    tracer::{
-        TimeWait, directory,
-        keeper::Shared,
-        plan::Plan,
-        tally::{Life, entries},
-    },
+    tracer::{TimeWait, directory, keeper::Shared, lives::Life, plan::Plan, tally::entries},
 };
 
 /// How long the hooks may take to be seen at work.
