@@ -18,9 +18,20 @@ use portwatch_common::Thresholds;
 use tokio::sync::{mpsc as async_mpsc, oneshot};
 
 use super::{
-    Sweeps, TracerError, bind_counts::BindCounts, blocked::Blocked, clock::processor_time,
-    connections::Connections, directory::Directory, lives::Life, namespaces::Namespaces,
-    object::Object, slots::Slots, statistics::Statistics, sweep::Sweeper, table::Table,
+    Sweeps, TracerError,
+    bind_counts::BindCounts,
+    blocked::Blocked,
+    clock::processor_time,
+    connections::Connections,
+    directory::Directory,
+    lives::Life,
+    namespaces::Namespaces,
+    object::Object,
+    slots::Slots,
+    stale::{self, Stale},
+    statistics::Statistics,
+    sweep::Sweeper,
+    table::Table,
 };
 use crate::model::Ratios;
 
@@ -321,16 +332,12 @@ impl Work {
         })
     }
 
-    fn sweep(&mut self) -> Result<(), TracerError> {
-        let began = Instant::now();
-        // What is taken for gone below must be gone, not merely new.
-        self.refresh()?;
-        let before = self.shared.statistics.read();
-        let walked = self.walk()?;
+    /// What is to be dropped from the set after a walk: of the namespaces walked, and of those that do
+    /// not exist any more.
+    fn stale(&mut self, walked: &HashSet<u64>) -> Result<Vec<Stale>, TracerError> {
+        let mut stale = self.sweeper.stale()?;
         let Self {
-            object,
             shared,
-            sweeper,
             namespaces,
             stop,
             ..
@@ -339,7 +346,32 @@ impl Work {
             !stop.load(Relaxed)
                 && (walked.contains(&cookie) || !namespaces.found.contains_key(&cookie))
         };
-        let regular = sweeper.drop_stale(object, &shared.table, swept)?;
+        stale.retain(|stale| {
+            let entry = shared.table.entry(stale.tracked.tuple);
+            entry.is_some_and(|entry| swept(entry.key.netns))
+        });
+        if stale.iter().any(|stale| !stale.regular) {
+            let ways = namespaces.discover()?;
+            let sockets = &shared.connections.sockets;
+            stale::gone(&mut stale, sockets, &shared.table, &namespaces.found, &ways)?;
+        }
+        Ok(stale)
+    }
+
+    fn sweep(&mut self) -> Result<(), TracerError> {
+        let began = Instant::now();
+        // What is taken for gone below must be gone, not merely new.
+        self.refresh()?;
+        let before = self.shared.statistics.read();
+        let walked = self.walk()?;
+        let stale = self.stale(&walked)?;
+        let Self {
+            object,
+            shared,
+            sweeper,
+            ..
+        } = self;
+        let regular = sweeper.drop_stale(object, &stale)?;
         let after = shared.statistics.read();
         sweeper.account(&before, &after, regular, began.elapsed());
         if after.sockets_full == before.sockets_full {

@@ -36,6 +36,7 @@ mod process;
 mod programs;
 mod sample;
 mod slots;
+mod stale;
 mod start;
 mod statistics;
 mod stream;

@@ -29,6 +29,7 @@ mod fixture;
 mod forecast;
 mod full_maps;
 mod namespaces;
+mod out_of_sight;
 mod quiet;
 mod recording;
 mod reuse;
