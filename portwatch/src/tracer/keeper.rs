@@ -45,7 +45,7 @@ const SWEEP_PAUSE: Duration = Duration::from_secs(10);
 const SWEEP_SHARE: u32 = 50;
 /// The same for regular ones where nobody wants them more often than each minute, up to so long a
 /// pause: with 200,000 connections one takes most of a second, and finds nothing to put right.
-const CALM_SWEEP_SHARE: u32 = 200;
+const CALM_SWEEP_SHARE: u32 = 400;
 const CALM_SWEEP_PAUSE: Duration = Duration::from_secs(300);
 /// From this interval on.
 const CALM: Duration = Duration::from_secs(60);

@@ -32,7 +32,7 @@ const SETTLES: Duration = Duration::from_secs(5);
 /// Prometheus' usual pause between two scrapes of a host.
 const SCRAPE: Duration = Duration::from_secs(15);
 /// As long as from one sweep to the next, where they take most of a second: there is one in it.
-const QUIET: Duration = Duration::from_secs(180);
+const QUIET: Duration = Duration::from_secs(300);
 /// Short enough that connections in TIME_WAIT and open ones are fewer than have room.
 const CHURN: Duration = Duration::from_secs(30);
 const A_SECOND: u32 = 1_000;
