@@ -46,9 +46,12 @@ impl Surveyor {
     /// # Errors
     /// [`TracerError`]: no privileges, an unfitting kernel, a refusal.
     pub fn load(options: &Options) -> Result<Self, TracerError> {
-        let machine = Machine::read()?;
-        let mut object = Object::new(&Purpose::Census, options, &machine)?;
-        load_walk(&mut object, &machine, "walk_count")?;
+        Self::on(&Machine::read()?, options)
+    }
+
+    pub(super) fn on(machine: &Machine, options: &Options) -> Result<Self, TracerError> {
+        let mut object = Object::new(&Purpose::Census, options, machine)?;
+        load_walk(&mut object, machine, "walk_count")?;
         for name in ["netns_list", "netns_reserved", SCAN] {
             object.load_on_demand(name)?;
         }

@@ -79,9 +79,12 @@ impl Ports {
     /// # Errors
     /// [`TracerError`]: no privileges, an unfitting kernel, a refusal.
     pub fn load() -> Result<Self, TracerError> {
-        let machine = Machine::read()?;
-        let mut object = Object::new(&Purpose::Tuple, &Options::default(), &machine)?;
-        load_walk(&mut object, &machine, "walk_ports")?;
+        Self::on(&Machine::read()?)
+    }
+
+    pub(super) fn on(machine: &Machine) -> Result<Self, TracerError> {
+        let mut object = Object::new(&Purpose::Tuple, &Options::default(), machine)?;
+        load_walk(&mut object, machine, "walk_ports")?;
         for name in ["netns_list", "netns_reserved", SCAN] {
             object.load_on_demand(name)?;
         }

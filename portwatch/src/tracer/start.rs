@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 
 use super::{
-    Options, Tracer, TracerError,
+    Options, Ports, Surveyor, Tracer, TracerError,
     assembly::{Assembly, Descriptors},
     bpf_log::BpfLog,
     choice::choose,
@@ -25,6 +25,53 @@ use crate::{
     model::{Forecast, Started, TupleSample, worst_first},
 };
 
+/// What loading a kernel side takes to know of this machine: read once, and tens of megabytes, not to be
+/// kept.
+pub struct Loader {
+    machine: Machine,
+    options: Options,
+}
+
+impl Loader {
+    /// Reads the kernel's type information.
+    ///
+    /// # Errors
+    /// [`TracerError`]: none there, or not as the kernel side needs it.
+    pub fn new(options: &Options) -> Result<Self, TracerError> {
+        Ok(Self {
+            machine: Machine::read()?,
+            options: options.clone(),
+        })
+    }
+
+    /// Loads and attaches the programs that follow connections.
+    ///
+    /// # Errors
+    /// [`TracerError`]; nothing stays attached then.
+    pub fn attach(&self) -> Result<Attached, TracerError> {
+        Ok(Attached {
+            assembly: choose(&self.options, &self.machine)?,
+            options: self.options.clone(),
+        })
+    }
+
+    /// Loads those that read the ports of a tuple.
+    ///
+    /// # Errors
+    /// As [`Ports::load`].
+    pub fn ports(&self) -> Result<Ports, TracerError> {
+        Ports::on(&self.machine)
+    }
+
+    /// Loads those that count every socket.
+    ///
+    /// # Errors
+    /// As [`Surveyor::load`].
+    pub fn surveyor(&self) -> Result<Surveyor, TracerError> {
+        Surveyor::on(&self.machine, &self.options)
+    }
+}
+
 /// A kernel side that is loaded and attached and that nobody follows yet. No thread runs for it, and
 /// from here on nothing more is loaded. Dropping it detaches every program.
 pub struct Attached {
@@ -38,14 +85,9 @@ impl Attached {
     /// # Errors
     /// [`TracerError`]; nothing stays attached then.
     pub fn new(options: &Options) -> Result<Self, TracerError> {
-        let machine = Machine::read()?;
-        let assembly = choose(options, &machine)?;
-        drop(machine);
+        let attached = Loader::new(options)?.attach()?;
         give_back_memory();
-        Ok(Self {
-            assembly,
-            options: options.clone(),
-        })
+        Ok(attached)
     }
 
     /// Takes in every socket that exists, and follows what happens. To be called inside a tokio

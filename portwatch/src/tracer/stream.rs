@@ -102,6 +102,11 @@ impl Tracer {
         drop(self.keeper.refresh());
     }
 
+    /// Has the first interval end now.
+    pub fn look_now(&mut self) {
+        self.ticks.reset_immediately();
+    }
+
     /// Everything that is left at the end: what was not handed out yet, what the ring still holds,
     /// and what is owed of failures without an event.
     pub fn settle(&mut self) -> Vec<Event> {

@@ -18,7 +18,7 @@ use crate::{
     exit::Exit,
     kernel::netns::{Discovery, Selector},
     model::{Inquiry, NetnsFilter, NetnsId, Reply, Request, Wanted},
-    tracer::{Observer, Options, Ports, Surveyor, TracerError},
+    tracer::{Loader, Observer, Ports, Surveyor, TracerError},
 };
 
 /// Programs for a closer look. They are loaded at the start: nothing can be loaded later.
@@ -32,10 +32,10 @@ impl Instruments {
     ///
     /// # Errors
     /// [`TracerError`].
-    pub fn load(options: &Options) -> Result<Self, TracerError> {
+    pub fn load(loader: &Loader) -> Result<Self, TracerError> {
         Ok(Self {
-            ports: Ports::load()?,
-            surveyor: Surveyor::load(options)?,
+            ports: loader.ports()?,
+            surveyor: loader.surveyor()?,
         })
     }
 }

@@ -1,9 +1,11 @@
 use std::{
     cell::RefCell,
     io,
+    panic::resume_unwind,
     path::{Path, PathBuf},
     pin::pin,
     rc::Rc,
+    thread::{self, ScopedJoinHandle},
 };
 
 use anyhow::{Context, Result};
@@ -33,7 +35,7 @@ use crate::{
     },
     exit::Exit,
     model::{Event, EventKind, Filter, Item, Ledger, Ratios},
-    tracer::{Attached, Tick, Tracer, Update, give_back_memory},
+    tracer::{Attached, Loader, Options, Tick, Tracer, Update, give_back_memory},
 };
 
 const PROC: &str = "/proc";
@@ -76,16 +78,15 @@ impl Service {
         let exposure = Rc::new(RefCell::new(Exposure::new(args.tracer.interval)));
         let log = EventLog::new(args.log_form, filter.clone(), merged.ratios);
         let options = options(&args.tracer, merged.ratios, args.eta_warning.0);
-        // They go first: what their loading took of memory is given back with the tracer's.
-        let instruments = stream.is_some().then(|| Instruments::load(&options));
-        let instruments = instruments.transpose()?;
-        let attached = Attached::new(&options)?;
+        let (attached, instruments) = load(&options, stream.is_some())?;
         if args.confinement {
             confine::process()?;
         } else {
             log::warn!("it keeps every privilege that it was given (confinement is off)");
         }
-        let tracer = attached.follow()?;
+        let mut tracer = attached.follow()?;
+        // Whoever waits for the first count need not wait for an interval's end.
+        tracer.look_now();
         let scout = || Scout::start().context("cannot start a thread");
         if let Some((stream, instruments)) = stream.as_mut().zip(instruments) {
             stream.answer_with(Office::new(scout()?, instruments, tracer.observer()));
@@ -223,6 +224,25 @@ impl Service {
         self.merged = merged;
         Ok(())
     }
+}
+
+/// Loads what follows connections and, where they are wanted, the programs for a closer look, side by
+/// side: nothing counts before all are there.
+fn load(options: &Options, closer: bool) -> Result<(Attached, Option<Instruments>)> {
+    let loader = Loader::new(options)?;
+    let (attached, instruments) = thread::scope(|scope| {
+        let instruments = closer.then(|| scope.spawn(|| Instruments::load(&loader)));
+        let attached = loader.attach();
+        (attached, instruments.map(ScopedJoinHandle::join))
+    });
+    let attached = attached?;
+    let instruments = instruments.map(|loaded| match loaded {
+        Ok(loaded) => loaded,
+        Err(panic) => resume_unwind(panic),
+    });
+    drop(loader);
+    give_back_memory();
+    Ok((attached, instruments.transpose()?))
 }
 
 /// The socket, where there is to be one.
