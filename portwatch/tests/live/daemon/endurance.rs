@@ -98,8 +98,8 @@ impl Plan {
 #[test]
 fn namespaces_connects_and_scrapes_leave_nothing_in_it() {
     Plan {
-        namespaces: environment::scaled(60, 10),
-        connects: environment::scaled(20_000, 2_000) as u64,
+        namespaces: environment::scaled(60, 20),
+        connects: environment::scaled(20_000, 6_000) as u64,
     }
     .run();
 }
