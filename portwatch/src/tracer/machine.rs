@@ -1,10 +1,19 @@
 //! What every attempt to load the kernel side needs to know of the running kernel.
 
+use std::sync::OnceLock;
+
 use aya::Btf;
 use portwatch_common::Offsets;
 
 use super::TracerError;
-use crate::kernel::{btf, host, offsets};
+use crate::kernel::{
+    btf, host, offsets,
+    symbols::{self, SymbolError},
+};
+
+/// The function that ends a TIME_WAIT mini-socket when its timer expires; its address in a timer
+/// tells whose timer that is.
+const TW_TIMER_HANDLER: &str = "tw_timer_handler";
 
 /// The running kernel's types: read once, tens of megabytes, not to be kept.
 pub(super) struct Machine {
@@ -13,6 +22,7 @@ pub(super) struct Machine {
     pub btf: Btf,
     pub offsets: Offsets,
     functions: btf::Btf,
+    tw_timer_handler: OnceLock<Result<u64, SymbolError>>,
 }
 
 impl Machine {
@@ -29,7 +39,16 @@ impl Machine {
                 .map_err(|error| TracerError::from_aya("reading the kernel's BTF", &error))?,
             functions,
             release,
+            tw_timer_handler: OnceLock::new(),
         })
+    }
+
+    /// The address of the function in TIME_WAIT's timers. Looked up once: several hook sets may ask,
+    /// and the list of symbols is long.
+    pub fn tw_timer_handler(&self) -> Result<u64, &SymbolError> {
+        let address = || symbols::address(TW_TIMER_HANDLER);
+        let known = self.tw_timer_handler.get_or_init(address);
+        known.as_ref().copied()
     }
 
     /// Whether the kernel lists a function among its types.

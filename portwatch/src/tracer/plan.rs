@@ -12,11 +12,6 @@ use super::{
     object::Object,
     oracle::SCAN,
 };
-use crate::kernel::symbols;
-
-/// The function that ends a TIME_WAIT mini-socket when its timer expires; its address in a timer
-/// tells whose timer that is.
-const TW_TIMER_HANDLER: &str = "tw_timer_handler";
 
 /// The function that puts a mini-socket into the kernel's list, and since 6.11 arms its timer in
 /// the same step. Before, the timer was armed first, when the mini-socket had no bind bucket yet.
@@ -72,7 +67,7 @@ impl Plan {
                 "a socket's own port range, and ports bound within the last seconds: a tuple may be exhausted below 100 %".to_owned(),
             ],
         };
-        plan.follow_timers(options)?;
+        plan.follow_timers(options, machine)?;
         plan.attachments = plan.list(machine);
         plan.name_blind_spots();
         for attachment in &plan.attachments {
@@ -84,7 +79,7 @@ impl Plan {
     /// Looks for what tells a mini-socket's timer. The `tracepoint` set follows TIME_WAIT by timers
     /// alone, the `kprobe` set by functions, and by timers because the kernel skips a probe that
     /// interrupts another one.
-    fn follow_timers(&mut self, options: &Options) -> Result<(), TracerError> {
+    fn follow_timers(&mut self, options: &Options, machine: &Machine) -> Result<(), TracerError> {
         if self.time_wait == TimeWait::Sweep {
             self.blind_spots
                 .push("TIME_WAIT between two sweeps (--time-wait sweep)".to_owned());
@@ -93,7 +88,7 @@ impl Plan {
         if self.hooks == HookSet::Fentry {
             return Ok(());
         }
-        match (symbols::address(TW_TIMER_HANDLER), self.hooks) {
+        match (machine.tw_timer_handler(), self.hooks) {
             (Ok(address), _) => self.tw_timer_handler = address,
             (Err(reason), HookSet::Kprobe) => self.blind_spots.push(format!(
                 "the end of a TIME_WAIT socket inside another probe, until the next sweep ({reason})"
