@@ -3,6 +3,7 @@
 use std::{
     os::fd::{AsFd, OwnedFd},
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use aya::{
@@ -65,6 +66,7 @@ impl Assembly {
             namespaces,
             blocked: Blocked::default(),
             stop: Arc::default(),
+            walked: Duration::ZERO,
             sweep_interval: sweep_interval.unwrap_or(plan.time_wait.default_sweep_interval()),
         };
         // The namespaces first, so that a tuple that is seen at once has its capacity.

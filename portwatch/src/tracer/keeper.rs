@@ -158,6 +158,8 @@ pub(super) struct Work {
     pub namespaces: Namespaces,
     pub blocked: Blocked,
     pub sweep_interval: Duration,
+    /// How long the walk of the start took.
+    pub walked: Duration,
     /// Set when the thread is to end: a sweep over a large machine takes its time.
     pub stop: Arc<AtomicBool>,
 }
@@ -175,7 +177,7 @@ impl Work {
         };
         let mut next_round = Instant::now() + ROUND;
         let mut last_sweep = Instant::now();
-        let mut next_sweep = last_sweep + self.sweep_interval;
+        let mut next_sweep = last_sweep + self.rest(self.walked);
         let mut pause = SWEEP_PAUSE;
         loop {
             let wait = next_round
@@ -218,13 +220,18 @@ impl Work {
                 last_sweep = Instant::now();
                 let took = processor_time().saturating_sub(before);
                 pause = took * SWEEP_SHARE;
-                let mut wait = self.sweep_interval.max(pause);
-                if self.sweep_interval >= CALM {
-                    wait = wait.max((took * CALM_SWEEP_SHARE).min(CALM_SWEEP_PAUSE));
-                }
-                next_sweep = last_sweep + wait;
+                next_sweep = last_sweep + self.rest(took);
             }
         }
+    }
+
+    /// Time until the next regular sweep after one that took so long.
+    fn rest(&self, took: Duration) -> Duration {
+        let rest = self.sweep_interval.max(took * SWEEP_SHARE);
+        if self.sweep_interval < CALM {
+            return rest;
+        }
+        rest.max((took * CALM_SWEEP_SHARE).min(CALM_SWEEP_PAUSE))
     }
 
     /// Looks at the namespaces, and lets both sides know.

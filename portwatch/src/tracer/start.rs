@@ -1,6 +1,10 @@
 //! Starting a tracer: attach first, then take in what already exists.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::sync::mpsc;
 
@@ -110,7 +114,9 @@ impl Attached {
         let shared = Arc::clone(&work.shared);
         work.sweeper
             .note_unseeded(work.namespaces.found.keys().copied());
+        let began = Instant::now();
         work.walk()?;
+        work.walked = began.elapsed();
         work.refresh()?;
         let io = |what: &str, error: &std::io::Error| TracerError::from_io(what, error);
         let ring = ring_reader(ring).map_err(|error| io("waiting for the ring buffer", &error))?;
@@ -153,6 +159,16 @@ pub fn give_back_memory() {
     #[cfg(target_env = "gnu")]
     unsafe {
         libc::malloc_trim(0)
+    };
+}
+
+/// Has all threads of the process take their memory from one heap, before any is started: what another
+/// thread's heap has free at its end is never given back.
+pub fn share_memory() {
+    // SAFETY: takes two numbers and touches only the allocator's own memory.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1)
     };
 }
 
