@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use portwatch_common::TupleEntry;
 
-use super::memory::Memory;
+use super::{memory::Memory, sample::usage};
 use crate::model::{Growth, TupleSample};
 
 /// A tuple's life in a slot, by the time it began: slots are used again.
@@ -171,12 +171,10 @@ impl Known {
 
 /// Whether a sample says what it would be made of this entry, but for what is remembered.
 fn same(sample: &TupleSample, entry: &TupleEntry) -> bool {
-    let ports = |count: i32| u32::try_from(count).unwrap_or(0);
-    let usage = &sample.usage;
+    let now = usage(entry.used, entry.time_wait, entry.capacity);
+    let then = &sample.usage;
     let slowest = sample.slowest_search.unwrap_or_default();
-    usage.used == ports(entry.used)
-        && usage.time_wait == ports(entry.time_wait)
-        && usage.capacity == entry.capacity
+    (then.used, then.time_wait, then.capacity) == (now.used, now.time_wait, now.capacity)
         && sample.opened == entry.opened
         && sample.exhausted == entry.exhausted
         && sample.conflict == entry.conflict
