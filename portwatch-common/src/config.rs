@@ -84,6 +84,12 @@ pub struct Offsets {
     pub net_sysctl_tcp_tw_reuse_delay: u32,
     pub inet_hashinfo_bhash: u32,
     pub inet_hashinfo_bhash_size: u32,
+    pub inet_hashinfo_ehash: u32,
+    pub inet_hashinfo_ehash_mask: u32,
+    pub seq_file_private: u32,
+    /// Number of the bucket that a walk is at, from the start of the iterator's state;
+    /// [`NO_MEMBER`] where a walk leaves out no bucket (before 5.15, and since 6.17).
+    pub tcp_iter_state_bucket: u32,
     pub inet_bind_hashbucket_chain: u32,
     /// Bytes of a `struct inet_bind_hashbucket`, of which `bhash` is an array.
     pub inet_bind_hashbucket_size: u32,

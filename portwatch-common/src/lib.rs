@@ -8,6 +8,7 @@
 #![no_std]
 
 mod bind;
+mod bucket;
 mod census;
 mod config;
 mod key;
@@ -20,6 +21,7 @@ mod stats;
 mod tuple;
 
 pub use bind::{BIND_NAMESPACES, BindFailures, Failures};
+pub use bucket::{BUCKET_STEPS, BucketPage, Look};
 pub use census::Census;
 pub use config::{Config, Control, NO_MEMBER, Offsets, SOCK_COMMON_COPY, TIME_WAIT_COPY};
 pub use key::{TupleKey, v4_mapped};

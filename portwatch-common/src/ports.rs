@@ -49,7 +49,8 @@ pub struct WalkSettings {
     pub tw_reuse_delay_ms: u32,
 }
 
-/// A local port in use, as a walk writes it: one record a socket.
+/// A local port in use, as a walk writes it: one record a socket. Where the kernel's walk may leave
+/// out a bucket, also one for each listener, see [`PortRow::listener`].
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
 pub struct PortRow {
@@ -59,4 +60,28 @@ pub struct PortRow {
     pub port: u16,
     /// 1 where connect may take the port back from TIME_WAIT now.
     pub reclaimable: u16,
+}
+
+impl PortRow {
+    /// The record of a listener, by the number of its bucket (`tcp_iter_state.bucket`).
+    #[inline(always)]
+    #[must_use]
+    pub const fn listener(bucket: u32) -> Self {
+        Self {
+            tuple: bucket,
+            port: 0,
+            reclaimable: 0,
+        }
+    }
+
+    /// The bucket of the listener that this tells of; none for a connection, which has a port.
+    #[inline(always)]
+    #[must_use]
+    pub const fn listener_bucket(&self) -> Option<u32> {
+        if self.port == 0 {
+            Some(self.tuple)
+        } else {
+            None
+        }
+    }
 }

@@ -97,6 +97,24 @@ pub fn netns_key_at(net: u64) -> Option<u64> {
     Some(netns_key(0, probe(net + u64::from(offset!(net_ns_inum)))?))
 }
 
+/// The `struct inet_hashinfo` of the `struct net` at an address; 0 when it can't be read.
+#[inline(always)]
+pub fn hashinfo(net: u64) -> u64 {
+    let mut place = net + u64::from(offset!(net_tcp_death_row));
+    if offset!(inet_timewait_death_row_hashinfo) != NO_MEMBER {
+        let row: u64 = probe_or_zero(place);
+        place = row + u64::from(offset!(inet_timewait_death_row_hashinfo));
+    }
+    probe_or_zero(place)
+}
+
+/// True while the kernel's table of connections holds the socket at this address.
+#[inline(always)]
+pub fn hashed(address: u64) -> bool {
+    let link = address + u64::from(offset!(sock_common_skc_nulls_node_pprev));
+    probe::<u64>(link).is_some_and(|pprev| pprev != 0)
+}
+
 /// True for a bind bucket that connect's search made and no bind joined.
 #[inline(always)]
 pub fn connect_owned(bucket: u64) -> bool {

@@ -6,8 +6,8 @@ use aya_ebpf::{
     macros::btf_map,
 };
 use portwatch_common::{
-    BIND_NAMESPACES, BindFailures, Census, Control, NetnsPage, NetnsSettings, PortsPage, Record,
-    ReservedPorts, Stats, Tracked, TupleEntry, TupleKey, WalkSettings,
+    BIND_NAMESPACES, BindFailures, BucketPage, Census, Control, Look, NetnsPage, NetnsSettings,
+    PortsPage, Record, ReservedPorts, Stats, Tracked, TupleEntry, TupleKey, WalkSettings,
 };
 
 use crate::hooks::timer::Timers;
@@ -94,6 +94,14 @@ pub static RESERVED: Array<ReservedPorts, 1> = Array::new();
 /// Result of the program `ports_scan`.
 #[btf_map]
 pub static PORTS_PAGE: Array<PortsPage, 1> = Array::new();
+
+/// Result of the program `bucket_scan`.
+#[btf_map]
+pub static BUCKET_PAGE: Array<BucketPage, 1> = Array::new();
+
+/// Result of the program `look_at`.
+#[btf_map]
+pub static LOOK: Array<Look, 1> = Array::new();
 
 /// What the walks `walk_count` and `walk_ports` are told.
 #[btf_map]

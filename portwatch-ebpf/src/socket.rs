@@ -164,8 +164,7 @@ impl TimeWait {
             let byte: u8 = self.member(offset!(inet_timewait_sock_tw_connect_bind));
             return byte >> (offset!(inet_timewait_sock_tw_connect_bind_bit) & 7) & 1 == 1;
         }
-        probe(self.address + u64::from(offset!(inet_timewait_sock_tw_tb)))
-            .is_some_and(connect_owned)
+        mini_autobound(self.address)
     }
 
     /// FIN_WAIT2 or TIME_WAIT.
@@ -173,6 +172,13 @@ impl TimeWait {
     pub fn substate(&self) -> u8 {
         self.member(offset!(inet_timewait_sock_tw_substate))
     }
+}
+
+/// True when connect chose the port of the mini-socket at an address, by its bucket: for kernels
+/// where it has no flag of its own.
+#[inline(always)]
+pub fn mini_autobound(address: u64) -> bool {
+    probe(address + u64::from(offset!(inet_timewait_sock_tw_tb))).is_some_and(connect_owned)
 }
 
 /// The socket behind a `struct file`: none, or garbage, where it is not a socket's.

@@ -7,6 +7,7 @@ use portwatch_common::{Census, Phase, PortRow, TupleKey};
 
 use crate::{
     hooks::{
+        bucket::tell_listener,
         held::{put, reclaimable},
         iter::Connection,
     },
@@ -22,6 +23,7 @@ pub fn count(seq: *mut c_void, sk: *const c_void) {
     if sk.is_null() {
         return;
     }
+    tell_listener(seq, sk);
     let mut connection = Connection::unknown();
     let Some(connection) = connection
         .look(sk)

@@ -6,6 +6,7 @@ use aya_ebpf::{bindings::seq_file, helpers::generated::bpf_seq_write};
 use portwatch_common::{NO_MEMBER, PortRow, TupleKey, WalkSettings};
 
 use crate::{
+    hooks::bucket::tell_listener,
     kernel::{now, probe_or_zero, state},
     maps::WALK,
     settings::offset,
@@ -24,6 +25,7 @@ pub fn write(seq: *mut c_void, sk: *const c_void) {
     if sk.is_null() {
         return;
     }
+    tell_listener(seq, sk);
     let Some(walk) = WALK.get(0) else { return };
     let mut copy = Common::at(sk as u64);
     let Some(socket) = copy.read() else { return };
@@ -49,7 +51,7 @@ pub fn write(seq: *mut c_void, sk: *const c_void) {
 /// Whether connect's search takes a connection for one of the wanted tuple. One that is bound to no
 /// device is in the way of those that are, not the other way round (`inet_match`).
 #[inline(always)]
-fn in_the_way(key: &TupleKey, wanted: &TupleKey) -> bool {
+pub fn in_the_way(key: &TupleKey, wanted: &TupleKey) -> bool {
     key.local[0] == wanted.local[0]
         && key.local[1] == wanted.local[1]
         && key.peer[0] == wanted.peer[0]

@@ -7,12 +7,12 @@ use portwatch_common::{Phase, Tracked, TupleKey};
 use crate::{
     accounting::{enter, leave},
     attempt,
-    hooks::timer::is_ending,
-    kernel::{read, state, time_wait_armed},
+    hooks::{bucket::tell_listener, timer::is_ending},
+    kernel::{probe, read, state, time_wait_armed},
     located::Located,
     maps::{CONTROL, SOCKETS, TUPLE_SLOTS, count},
     settings::offset,
-    socket::{Socket, TimeWait, Typed},
+    socket::{Probed, Socket, TimeWait, Typed},
 };
 
 /// A connection, as a walk meets it.
@@ -57,16 +57,29 @@ impl Connection {
         match i32::from(state) {
             state::LISTEN | state::NEW_SYN_RECV | state::CLOSE => None,
             state::TIME_WAIT => mini(sk as u64, self).then_some(self),
-            _ => {
-                // A socket in any other state is a full one.
-                let socket = Typed::new(sk)?;
-                self.located = socket.locate()?;
-                self.autobound = socket.autobound();
-                self.local_port = socket.member(offset!(sock_common_skc_num))?;
-                self.state = state;
-                Some(self)
-            }
+            // A socket in any other state is a full one.
+            _ => self.full(Typed::new(sk)?, state),
         }
+    }
+
+    /// Looks at the socket at an address, as [`Self::look`].
+    #[inline(always)]
+    pub fn look_at(&mut self, socket: u64) -> Option<&Self> {
+        let state: u8 = probe(socket + u64::from(offset!(sock_common_skc_state)))?;
+        match i32::from(state) {
+            state::LISTEN | state::NEW_SYN_RECV | state::CLOSE => None,
+            state::TIME_WAIT => mini(socket, self).then_some(self),
+            _ => self.full(Probed(socket), state),
+        }
+    }
+
+    #[inline(always)]
+    fn full(&mut self, socket: impl Socket, state: u8) -> Option<&Self> {
+        self.located = socket.locate()?;
+        self.autobound = socket.autobound();
+        self.local_port = socket.member(offset!(sock_common_skc_num))?;
+        self.state = state;
+        Some(self)
     }
 }
 
@@ -90,24 +103,32 @@ fn mini(address: u64, found: &mut Connection) -> bool {
 
 /// For the set: marks a socket that is there, puts in one that is not.
 #[inline(always)]
-pub fn track(sk: *const c_void) {
+pub fn track(seq: *mut c_void, sk: *const c_void) {
     if sk.is_null() {
         return;
     }
-    let Some(control) = CONTROL.get(0) else {
-        return;
-    };
-    let socket = sk as u64;
+    tell_listener(seq, sk);
     let mut connection = Connection::unknown();
     let connection = connection.look(sk);
+    take_in(sk as u64, connection, true);
+}
+
+/// Marks the socket at an address as seen, or puts it into the set; true when it has been put in.
+/// `locked`: if it is a full one, nothing else changes its entry meanwhile, as while the iterator
+/// shows it.
+#[inline(always)]
+pub fn take_in(socket: u64, connection: Option<&Connection>, locked: bool) -> bool {
+    let Some(control) = CONTROL.get(0) else {
+        return false;
+    };
     if let Some(tracked) = SOCKETS.get_ptr_mut(&socket) {
-        // SAFETY: in place. A full socket is locked while the iterator shows it, so that nothing
-        // else writes its entry; a mini-socket's entry does not change.
-        if unsafe { still_is(&mut *tracked, connection) } {
+        // SAFETY: in place, and written to only where it is locked. Else the entry may go meanwhile,
+        // and its memory in the map become another socket's: that one was in the set at the time.
+        if unsafe { still_is(&mut *tracked, connection, locked) } {
             // SAFETY: as above.
             unsafe { (*tracked).generation = control.generation };
             count!(walk_seen);
-            return;
+            return false;
         }
         // Another socket has the address now: the end of the one before was missed.
         if leave(socket).is_some() {
@@ -115,31 +136,31 @@ pub fn track(sk: *const c_void) {
         }
     }
     let Some(connection) = connection.filter(|connection| connection.autobound) else {
-        return;
+        return false;
     };
     let time_wait = matches!(connection.phase, Phase::TimeWait);
     let tracked = Tracked::new(connection.local_port, connection.phase);
     if enter(socket, &connection.located, tracked).is_none() {
-        return;
+        return false;
     }
     if !time_wait {
         count!(walk_inserted);
-        return;
+        return true;
     }
-    // A full socket is locked while the iterator shows it. A mini-socket is not: if it ended
-    // between the look and the insert, its end was told to a set that did not hold it yet. Either
-    // its timer is off by now, or its end is being told at this moment.
+    // If a mini-socket ended between the look and the insert, its end was told to a set that did not
+    // hold it yet. Either its timer is off by now, or its end is being told at this moment.
     if time_wait_armed(socket) && !is_ending(socket) {
         count!(walk_inserted_time_wait);
-    } else {
-        leave(socket);
+        return true;
     }
+    leave(socket);
+    false
 }
 
 /// Whether an entry of the set is the connection that the walk meets under its address. One that
-/// was still connecting when its hook looked last gets its port.
+/// was still connecting when its hook looked last gets its port, where it is locked.
 #[inline(always)]
-fn still_is(tracked: &mut Tracked, connection: Option<&Connection>) -> bool {
+fn still_is(tracked: &mut Tracked, connection: Option<&Connection>, locked: bool) -> bool {
     let Some(connection) = connection else {
         return false;
     };
@@ -148,10 +169,11 @@ fn still_is(tracked: &mut Tracked, connection: Option<&Connection>) -> bool {
     if slot.is_some_and(|slot| *slot != tracked.tuple) || tracked.phase == Phase::Failed as u8 {
         return false;
     }
-    // Only a full socket is locked: a mini-socket's entry may go meanwhile, and its memory in the
-    // map become another socket's.
-    let locked = matches!(connection.phase, Phase::Live);
-    if locked && tracked.phase == Phase::Connecting as u8 {
+    let full = matches!(connection.phase, Phase::Live);
+    if full && tracked.phase == Phase::Connecting as u8 {
+        if !locked {
+            return true;
+        }
         // SAFETY: in the set, and locked.
         unsafe { attempt::goes_live(tracked, connection.local_port) };
     }

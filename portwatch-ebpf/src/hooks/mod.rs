@@ -1,5 +1,6 @@
 pub mod address;
 pub mod bind;
+pub mod bucket;
 pub mod census;
 pub mod errno;
 pub mod function;

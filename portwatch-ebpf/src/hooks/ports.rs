@@ -2,12 +2,10 @@
 
 use core::mem::MaybeUninit;
 
-use portwatch_common::{
-    BIND_BUCKET_COPY, BUCKETS_A_RUN, NO_MEMBER, PORTS_A_RUN, PortState, PortsPage,
-};
+use portwatch_common::{BIND_BUCKET_COPY, BUCKETS_A_RUN, PORTS_A_RUN, PortState, PortsPage};
 
 use crate::{
-    kernel::{probe_into, probe_or_zero, read},
+    kernel::{hashinfo, probe_into, probe_or_zero, read},
     maps::PORTS_PAGE,
     settings::offset,
 };
@@ -84,12 +82,7 @@ impl Table {
     /// Of a namespace. What can't be read is 0, and no chain is found then.
     #[inline(always)]
     fn of(net: u64, l3mdev: u32) -> Self {
-        let mut place = net + u64::from(offset!(net_tcp_death_row));
-        if offset!(inet_timewait_death_row_hashinfo) != NO_MEMBER {
-            let row: u64 = probe_or_zero(place);
-            place = row + u64::from(offset!(inet_timewait_death_row_hashinfo));
-        }
-        let info: u64 = probe_or_zero(place);
+        let info = hashinfo(net);
         let size: u32 = probe_or_zero(info + u64::from(offset!(inet_hashinfo_bhash_size)));
         Self {
             net,

@@ -39,3 +39,25 @@ pub fn ports_scan(ctx: RawTracePointContext) -> i32 {
     hooks::ports::scan(ctx.arg(0), port, l3mdev);
     0
 }
+
+/// Run on demand. Arguments: the address of a `struct net`, the number of a bucket of the table of
+/// connections, a cursor, 0 for the first page.
+#[raw_tracepoint(tracepoint = "sys_enter")]
+pub fn bucket_scan(ctx: RawTracePointContext) -> i32 {
+    hooks::bucket::scan(ctx.arg(0), ctx.arg::<u64>(1) as u32, ctx.arg(2));
+    0
+}
+
+/// Run on demand. Argument: a socket's address.
+#[raw_tracepoint(tracepoint = "sys_enter")]
+pub fn look_at(ctx: RawTracePointContext) -> i32 {
+    hooks::bucket::look_at(ctx.arg(0));
+    0
+}
+
+/// Run on demand. Argument: a socket's address.
+#[raw_tracepoint(tracepoint = "sys_enter")]
+pub fn track_at(ctx: RawTracePointContext) -> i32 {
+    hooks::bucket::track_at(ctx.arg(0));
+    0
+}

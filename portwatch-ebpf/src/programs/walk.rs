@@ -27,7 +27,8 @@ struct IterMeta {
 #[cfg_attr(target_arch = "bpf", unsafe(link_section = "iter/tcp"))]
 pub unsafe extern "C" fn walk_track(ctx: *const IterTcp) -> i32 {
     // SAFETY: the iterator passes a valid context.
-    hooks::iter::track(unsafe { (*ctx).sk_common });
+    let (seq, sk) = unsafe { ((*(*ctx).meta).seq, (*ctx).sk_common) };
+    hooks::iter::track(seq, sk);
     0
 }
 

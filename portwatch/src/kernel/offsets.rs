@@ -8,6 +8,7 @@ mod ports;
 mod table;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 use portwatch_common::{NO_MEMBER, Offsets};
 
@@ -71,6 +72,8 @@ pub fn resolve(btf: &Btf, kernel_release: &str) -> Result<Offsets, OffsetsError>
         .map_err(|problem| fail("inet_timewait_sock", "tw_connect_bind", problem))?;
     local_ports(btf, &mut offsets).map_err(|problem| fail("net", LOCAL_PORTS, problem))?;
     ports::resolve(btf, &mut offsets)
+        .map_err(|(structure, member, problem)| fail(structure, member, problem))?;
+    walk::resolve(btf, &mut offsets)
         .map_err(|(structure, member, problem)| fail(structure, member, problem))?;
     Ok(offsets)
 }

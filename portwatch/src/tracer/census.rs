@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 
-use aya::maps::{HashMap as BpfHashMap, IterableMap as _, MapData, PerCpuArray};
-use portwatch_common::{Census, Control, PortRow, TupleKey};
+use aya::maps::{HashMap as BpfHashMap, IterableMap as _, MapData, MapError, PerCpuArray};
+use portwatch_common::{Census, Control, Look, PortRow, TupleKey};
 use zerocopy::FromZeros;
 
 use super::{
     Options, TracerError, batch,
     directory::Directory,
     exact::{Numbered, PortRows, complete},
+    left_out::{self, BUCKET_SCAN, LOOK_AT},
     machine::Machine,
     netns::{Found, list},
     object::{Object, Purpose},
@@ -19,7 +20,7 @@ use super::{
     ports::walk_settings,
     sample::usage,
     statistics::Statistics,
-    walk::rows,
+    walk::walk,
 };
 use crate::{
     kernel::netns::{Discovery, Netns},
@@ -52,7 +53,7 @@ impl Surveyor {
     pub(super) fn on(machine: &Machine, options: &Options) -> Result<Self, TracerError> {
         let mut object = Object::new(&Purpose::Census, options, machine)?;
         load_walk(&mut object, machine, "walk_count")?;
-        for name in ["netns_list", "netns_reserved", SCAN] {
+        for name in ["netns_list", "netns_reserved", SCAN, BUCKET_SCAN, LOOK_AT] {
             object.load_on_demand(name)?;
         }
         Ok(Self {
@@ -82,9 +83,7 @@ impl Surveyor {
                 continue;
             }
             let walked = match netns {
-                Some(netns) => {
-                    count(&mut self.object, found, netns).map_err(|error| error.to_string())
-                }
+                Some(netns) => self.count(found, netns).map_err(|error| error.to_string()),
                 None => Err("no process, name or descriptor leads there".to_owned()),
             };
             match walked {
@@ -104,6 +103,57 @@ impl Surveyor {
         Ok(snapshot)
     }
 
+    /// Counts the sockets of a namespace; the port of each that counts comes back.
+    fn count(&mut self, found: &Found, netns: &Netns) -> Result<Vec<PortRow>, TracerError> {
+        let object = &mut self.object;
+        object.set_element("WALK", walk_settings(found, TupleKey::new_zeroed()))?;
+        let walked = walk(object, "walk_count", netns)?;
+        let mut rows = walked.rows;
+        for look in left_out::look(object, found.net, walked.left_out)? {
+            if look.autobound != 0 && look.key.netns == found.cookie {
+                self.add(&look, &mut rows)?;
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Adds a connection to those that the walk has counted, if it is not one of them.
+    fn add(&mut self, look: &Look, rows: &mut Vec<PortRow>) -> Result<(), TracerError> {
+        let counted = self.counts.get(&Plain(look.key), 0);
+        let mut control: Control = self.object.element("CONTROL")?;
+        let mut census = match counted {
+            Ok(Plain(census)) => census,
+            Err(MapError::KeyNotFound) => {
+                let index = control.census_tuples;
+                control.census_tuples += 1;
+                self.object.set_element("CONTROL", control)?;
+                Census {
+                    index,
+                    ..Census::default()
+                }
+            }
+            Err(error) => return Err(TracerError::from_aya(READING, &error)),
+        };
+        let row = PortRow {
+            tuple: census.index,
+            port: look.local_port,
+            reclaimable: look.reclaimable.into(),
+        };
+        let is_same = |other: &PortRow| (other.tuple, other.port) == (row.tuple, row.port);
+        let Some(count) = census.states.get_mut(usize::from(look.state)) else {
+            return Ok(());
+        };
+        if rows.iter().any(is_same) {
+            return Ok(());
+        }
+        *count += 1;
+        census.time_wait += u32::from(look.time_wait);
+        rows.push(row);
+        self.counts
+            .insert(Plain(look.key), Plain(census), 0)
+            .map_err(|error| TracerError::from_aya("writing the map CENSUS", &error))
+    }
+
     /// Empties the map of counts, and has the tuples numbered from 0 again.
     fn forget(&mut self) -> Result<(), TracerError> {
         let mut keys: Vec<TupleKey> = Vec::new();
@@ -121,12 +171,6 @@ impl Surveyor {
         };
         self.object.set_element("CONTROL", control)
     }
-}
-
-/// Counts the sockets of a namespace; the port of each that counts comes back.
-fn count(object: &mut Object, found: &Found, netns: &Netns) -> Result<Vec<PortRow>, TracerError> {
-    object.set_element("WALK", walk_settings(found, TupleKey::new_zeroed()))?;
-    rows(object, "walk_count", netns)
 }
 
 /// Ways into the namespaces, looking no deeper than it takes to find all of them.

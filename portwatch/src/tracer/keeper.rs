@@ -18,20 +18,9 @@ use portwatch_common::Thresholds;
 use tokio::sync::{mpsc as async_mpsc, oneshot};
 
 use super::{
-    Sweeps, TracerError,
-    bind_counts::BindCounts,
-    blocked::Blocked,
-    clock::processor_time,
-    connections::Connections,
-    directory::Directory,
-    lives::Life,
-    namespaces::Namespaces,
-    object::Object,
-    slots::Slots,
-    stale::{self, Stale},
-    statistics::Statistics,
-    sweep::Sweeper,
-    table::Table,
+    Sweeps, TracerError, bind_counts::BindCounts, blocked::Blocked, clock::processor_time,
+    connections::Connections, directory::Directory, lives::Life, namespaces::Namespaces,
+    object::Object, slots::Slots, statistics::Statistics, sweep::Sweeper, table::Table,
 };
 use crate::model::Ratios;
 
@@ -332,37 +321,11 @@ impl Work {
         let ways = namespaces
             .found
             .values()
-            .filter_map(|found| Some((found.cookie, discovery.namespaces.get(&found.inum)?)));
+            .filter_map(|found| Some((found, discovery.namespaces.get(&found.inum)?)));
         let ways = ways.take_while(|_| !stop.load(Relaxed));
         sweeper.walk(object, &shared.statistics, ways, |cookie, error| {
             log::warn!("namespace {cookie}: {error}")
         })
-    }
-
-    /// What is to be dropped from the set after a walk: of the namespaces walked, and of those that do
-    /// not exist any more.
-    fn stale(&mut self, walked: &HashSet<u64>) -> Result<Vec<Stale>, TracerError> {
-        let mut stale = self.sweeper.stale()?;
-        let Self {
-            shared,
-            namespaces,
-            stop,
-            ..
-        } = self;
-        let swept = |cookie: u64| {
-            !stop.load(Relaxed)
-                && (walked.contains(&cookie) || !namespaces.found.contains_key(&cookie))
-        };
-        stale.retain(|stale| {
-            let entry = shared.table.entry(stale.tracked.tuple);
-            entry.is_some_and(|entry| swept(entry.key.netns))
-        });
-        if stale.iter().any(|stale| !stale.regular) {
-            let ways = namespaces.discover()?;
-            let sockets = &shared.connections.sockets;
-            stale::gone(&mut stale, sockets, &shared.table, &namespaces.found, &ways)?;
-        }
-        Ok(stale)
     }
 
     fn sweep(&mut self) -> Result<(), TracerError> {
@@ -371,14 +334,19 @@ impl Work {
         self.refresh()?;
         let before = self.shared.statistics.read();
         let walked = self.walk()?;
-        let stale = self.stale(&walked)?;
         let Self {
             object,
             shared,
             sweeper,
+            namespaces,
+            stop,
             ..
         } = self;
-        let regular = sweeper.drop_stale(object, &stale)?;
+        let swept = |cookie: u64| {
+            !stop.load(Relaxed)
+                && (walked.contains(&cookie) || !namespaces.found.contains_key(&cookie))
+        };
+        let regular = sweeper.drop_stale(object, &shared.table, swept)?;
         let after = shared.statistics.read();
         sweeper.account(&before, &after, regular, began.elapsed());
         if after.sockets_full == before.sockets_full {

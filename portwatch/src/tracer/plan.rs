@@ -8,6 +8,7 @@ use super::{
         Attachment,
         Place::{self, Entry, Probe, Return, Tracepoint},
     },
+    left_out::{BUCKET_SCAN, TRACK_AT},
     machine::Machine,
     object::Object,
     oracle::SCAN,
@@ -26,12 +27,14 @@ pub(super) const SYS_EXIT: &str = "sys_exit";
 /// The program that walks over the sockets.
 pub(super) const WALK: &str = "walk_track";
 /// The programs that are run on demand.
-pub(super) const ON_DEMAND: [&str; 5] = [
+pub(super) const ON_DEMAND: [&str; 7] = [
     "netns_list",
     "netns_reserved",
     SCAN,
     "free_slots",
     "sweep_drop",
+    BUCKET_SCAN,
+    TRACK_AT,
 ];
 
 /// What a run attaches.

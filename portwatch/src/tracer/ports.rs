@@ -6,12 +6,13 @@ use portwatch_common::{NO_MEMBER, Offsets, TupleKey, WalkSettings, v4_mapped};
 
 use super::{
     Options, TracerError,
+    left_out::{self, BUCKET_SCAN, LOOK_AT},
     machine::Machine,
     netns::{Found, list, reserved_ports},
     object::{Object, Purpose},
     oracle::{SCAN, ask},
     plan::load_walk,
-    walk::rows,
+    walk::walk,
 };
 use crate::{
     kernel::{host, netns::Netns},
@@ -85,7 +86,7 @@ impl Ports {
     pub(super) fn on(machine: &Machine) -> Result<Self, TracerError> {
         let mut object = Object::new(&Purpose::Tuple, &Options::default(), machine)?;
         load_walk(&mut object, machine, "walk_ports")?;
-        for name in ["netns_list", "netns_reserved", SCAN] {
+        for name in ["netns_list", "netns_reserved", SCAN, BUCKET_SCAN, LOOK_AT] {
             object.load_on_demand(name)?;
         }
         Ok(Self {
@@ -175,10 +176,19 @@ fn obstacles(
     };
     object.set_element("WALK", walk_settings(found, wanted))?;
     let mut obstacles = Obstacles::default();
-    for row in rows(object, "walk_ports", netns)? {
-        obstacles.held.insert(row.port);
-        if row.reclaimable != 0 {
-            obstacles.reclaimable.insert(row.port);
+    let mut hold = |port, reclaimable| {
+        obstacles.held.insert(port);
+        if reclaimable != 0 {
+            obstacles.reclaimable.insert(port);
+        }
+    };
+    let walked = walk(object, "walk_ports", netns)?;
+    for row in &walked.rows {
+        hold(row.port, row.reclaimable);
+    }
+    for look in left_out::look(object, found.net, walked.left_out)? {
+        if look.in_the_way != 0 {
+            hold(look.local_port, look.reclaimable.into());
         }
     }
     obstacles.reserved = reserved_ports(object, found.net)?;

@@ -8,11 +8,12 @@ use portwatch_common::{Control, Phase, Stats, Tracked};
 use super::{
     TimeWait, TracerError, batch,
     clock::second,
+    netns::Found,
     object::Object,
     pod::Plain,
-    stale::Stale,
     statistics::Statistics,
-    walk::{walk, walk_each},
+    table::Table,
+    walk::{track, track_each},
 };
 use crate::kernel::netns::Netns;
 
@@ -31,9 +32,6 @@ pub struct Sweeps {
     /// Whether the last sweep that was tried failed.
     pub failed: bool,
 }
-
-/// What an error of reading the set is told with.
-pub(super) const READING: &str = "reading the map SOCKETS";
 
 /// Does the sweeps.
 pub(super) struct Sweeper {
@@ -84,16 +82,16 @@ impl Sweeper {
         &mut self,
         object: &mut Object,
         statistics: &Statistics,
-        namespaces: impl Iterator<Item = (u64, &'a Netns)> + Clone,
+        namespaces: impl Iterator<Item = (&'a Found, &'a Netns)> + Clone,
         mut unreachable: impl FnMut(u64, TracerError),
     ) -> Result<HashSet<u64>, TracerError> {
         self.generation = self.generation.wrapping_add(1).max(1);
         self.tell_time()?;
         let mut walked = HashSet::new();
-        let is_new = |(cookie, _): &(u64, &Netns)| self.unseeded.contains(cookie);
+        let is_new = |(found, _): &(&Found, &Netns)| self.unseeded.contains(&found.cookie);
         let new: Vec<_> = namespaces.clone().filter(is_new).collect();
         let before = statistics.read();
-        for (cookie, outcome) in walk_each(object, "walk_track", &new) {
+        for (cookie, outcome) in track_each(object, &new) {
             match outcome {
                 Ok(()) => {
                     walked.insert(cookie);
@@ -103,11 +101,11 @@ impl Sweeper {
             }
         }
         self.seeds = self.inserted(&before, &statistics.read());
-        let new: HashSet<u64> = new.iter().map(|(cookie, _)| *cookie).collect();
-        for (cookie, netns) in namespaces.filter(|(cookie, _)| !new.contains(cookie)) {
-            match walk(object, "walk_track", netns) {
-                Ok(()) => drop(walked.insert(cookie)),
-                Err(error) => unreachable(cookie, error),
+        let new: HashSet<u64> = new.iter().map(|(found, _)| found.cookie).collect();
+        for (found, netns) in namespaces.filter(|(found, _)| !new.contains(&found.cookie)) {
+            match track(object, found, netns) {
+                Ok(()) => drop(walked.insert(found.cookie)),
+                Err(error) => unreachable(found.cookie, error),
             }
         }
         Ok(walked)
@@ -128,53 +126,47 @@ impl Sweeper {
             .map_err(|error| TracerError::from_aya("writing the map CONTROL", &error))
     }
 
-    /// What the set has and the walks did not see, in any namespace.
+    /// Drops from the set what the walks did not see in the namespaces `swept`: those walked, and
+    /// those that do not exist any more. Returns how many of them are no correction: those that
+    /// sweeps alone follow, and those that count for nothing since their search failed, which leave
+    /// with the socket's next event, or with the socket.
     ///
     /// A socket can be out of a walk's sight for good reasons: one that is still searching its
-    /// port is not in the kernel's list yet. So it takes two walks in a row; where TIME_WAIT is
-    /// followed by sweeps alone, one is enough for its sockets.
+    /// port is not in the kernel's list yet, and before 6.17 an iterator could skip a socket when
+    /// others of its bucket went. So it takes two walks in a row; where TIME_WAIT is followed by
+    /// sweeps alone, one is enough for its sockets.
     ///
     /// # Errors
-    /// When the set's map can't be read.
-    pub fn stale(&mut self) -> Result<Vec<Stale>, TracerError> {
-        let mut stale = Vec::new();
-        let mut sockets = 0;
+    /// When the set's map can't be read or the program that drops can't run.
+    pub fn drop_stale(
+        &mut self,
+        object: &mut Object,
+        table: &Table,
+        swept: impl Fn(u64) -> bool,
+    ) -> Result<u64, TracerError> {
+        let mut stale: Vec<(u64, Tracked, bool)> = Vec::new();
+        let (mut sockets, mut regular) = (0, 0);
         batch::for_each(self.sockets.fd(), |socket: u64, tracked: Tracked| {
             sockets += 1;
             let by_sweep =
                 self.time_wait == TimeWait::Sweep && tracked.phase == Phase::TimeWait as u8;
             let unseen = self.generation.wrapping_sub(tracked.generation);
             if unseen > u32::from(!by_sweep) {
-                let regular = by_sweep || tracked.phase == Phase::Failed as u8;
-                stale.push(Stale {
-                    socket,
-                    tracked,
-                    regular,
-                });
+                let is_regular = by_sweep || tracked.phase == Phase::Failed as u8;
+                stale.push((socket, tracked, is_regular));
             }
         })
-        .map_err(|error| TracerError::from_io(READING, &error))?;
-        self.totals.sockets = sockets;
-        Ok(stale)
-    }
-
-    /// Drops these from the set. Returns how many of them are no correction: those that sweeps
-    /// alone follow, and those that count for nothing since their search failed, which leave with
-    /// the socket's next event, or with the socket.
-    ///
-    /// # Errors
-    /// When the program that drops can't run.
-    pub fn drop_stale(&mut self, object: &mut Object, stale: &[Stale]) -> Result<u64, TracerError> {
-        let mut regular = 0;
-        for stale in stale {
-            let Stale {
-                socket, tracked, ..
-            } = stale;
-            log::debug!("no walk met socket {socket:#x} any more: {tracked:?}");
-            object.run("sweep_drop", &[*socket, u64::from(tracked.generation)])?;
-            self.totals.sockets = self.totals.sockets.saturating_sub(1);
-            regular += u64::from(stale.regular);
+        .map_err(|error| TracerError::from_io("reading the map SOCKETS", &error))?;
+        for (socket, tracked, is_regular) in stale {
+            let netns = table.entry(tracked.tuple).map(|entry| entry.key.netns);
+            if netns.is_some_and(&swept) {
+                log::debug!("no walk met socket {socket:#x} any more: {tracked:?}");
+                object.run("sweep_drop", &[socket, u64::from(tracked.generation)])?;
+                sockets -= 1;
+                regular += u64::from(is_regular);
+            }
         }
+        self.totals.sockets = sockets;
         Ok(regular)
     }
 

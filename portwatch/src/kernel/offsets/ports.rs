@@ -5,7 +5,7 @@ use portwatch_common::{NO_MEMBER, Offsets};
 use super::{Problem, whole};
 use crate::kernel::btf::{Btf, BtfError, Kind, Member};
 
-type Fault = (&'static str, &'static str, Problem);
+pub(super) type Fault = (&'static str, &'static str, Problem);
 
 const DEATH_ROW: &str = "ipv4.tcp_death_row";
 const TW_REUSE: &str = "ipv4.sysctl_tcp_tw_reuse";

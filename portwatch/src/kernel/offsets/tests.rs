@@ -44,6 +44,8 @@ fn every_field_is_filled() {
         net_sysctl_tcp_tw_reuse_delay: 1,
         inet_timewait_sock_tw_entry_stamp: 1,
         inet_bind_bucket_ib_net: 1,
+        inet_hashinfo_ehash: 1,
+        tcp_iter_state_bucket: 1,
         inet_sock_local_port_range: 1,
         inet_sock_local_port_range_is_struct: 1,
         ..Offsets::default()

@@ -7,17 +7,13 @@ mod opened;
 mod tests;
 mod wire;
 
-use std::{
-    io,
-    net::{IpAddr, SocketAddr},
-};
+use std::net::IpAddr;
 
 use anyhow::{Context, Result, bail};
 use rustix::net::AddressFamily;
 
 use crate::model::{Opened, SocketRow};
 use netlink::{Dump, Outcome};
-use wire::SocketId;
 
 /// `TCP_LISTEN` of include/net/tcp_states.h.
 pub const LISTEN: u8 = 10;
@@ -109,19 +105,4 @@ pub fn fold<T>(
         }
     }
     bail!("sock_diag gave {TRIES} inconsistent lists of TCP sockets in a row")
-}
-
-/// Whether the calling thread's network namespace has a connection between these addresses, in
-/// whatever state. `device`: interface index that its socket is bound to, 0 for none.
-///
-/// # Errors
-/// When the kernel refuses the question, as for want of `CONFIG_INET_DIAG`.
-pub fn is_connected(local: SocketAddr, peer: SocketAddr, device: u32) -> io::Result<bool> {
-    let family = match local {
-        SocketAddr::V4(_) => AddressFamily::INET,
-        SocketAddr::V6(_) => AddressFamily::INET6,
-    };
-    let found = Dump::one(family, SocketId::of(local, peer, device))?;
-    // Without a connection the kernel finds who would accept one (`inet_lookup`).
-    Ok(found.is_some_and(|socket| socket.state != LISTEN))
 }

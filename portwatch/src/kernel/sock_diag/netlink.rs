@@ -42,7 +42,7 @@ impl Outcome {
     }
 }
 
-/// A dump in progress, or the question for one socket.
+/// A dump in progress.
 pub(super) struct Dump {
     fd: OwnedFd,
     buffer: Vec<u8>,
@@ -51,6 +51,13 @@ pub(super) struct Dump {
 impl Dump {
     /// Asks for the sockets of a family.
     pub fn start(family: AddressFamily, which: Which) -> io::Result<Self> {
+        let fd = socket_with(
+            AddressFamily::NETLINK,
+            SocketType::RAW,
+            SocketFlags::CLOEXEC,
+            Some(SOCK_DIAG),
+        )?;
+        set_socket_timeout(&fd, Timeout::Recv, Some(PATIENCE))?;
         let states = match which {
             Which::Connections => ALL_STATES & !(1 << LISTEN),
             Which::Listeners => 1 << LISTEN,
@@ -62,46 +69,21 @@ impl Dump {
             Which::Holders => 1 << (INFO - 1),
             _ => 0,
         };
-        Self::ask(Request {
-            header: header(libc::NLM_F_DUMP),
+        let request = Request {
+            header: Header {
+                len: (size_of::<Request>() as u32).into(),
+                kind: (SOCK_DIAG_BY_FAMILY as u16).into(),
+                flags: ((libc::NLM_F_REQUEST | libc::NLM_F_DUMP) as u16).into(),
+                sequence: SEQUENCE.into(),
+                port: 0.into(),
+            },
             family: family.as_raw() as u8,
             protocol: libc::IPPROTO_TCP as u8,
             extensions,
             padding: 0,
             states: states.into(),
             id: SocketId::default(),
-        })
-    }
-
-    /// The socket of this id, or a listener of its local port; none where there is none.
-    pub fn one(family: AddressFamily, id: SocketId) -> io::Result<Option<Socket>> {
-        let mut asked = Self::ask(Request {
-            header: header(0),
-            family: family.as_raw() as u8,
-            protocol: libc::IPPROTO_TCP as u8,
-            extensions: 0,
-            padding: 0,
-            states: ALL_STATES.into(),
-            id,
-        })?;
-        let len = asked.receive()?;
-        let (message, _) = split(asked.buffer.get(..len).unwrap_or_default())?;
-        match message.read() {
-            Ok(Message::Socket(socket)) => Ok(Some(socket)),
-            Ok(_) => Err(malformed("no socket")),
-            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn ask(request: Request) -> io::Result<Self> {
-        let fd = socket_with(
-            AddressFamily::NETLINK,
-            SocketType::RAW,
-            SocketFlags::CLOEXEC,
-            Some(SOCK_DIAG),
-        )?;
-        set_socket_timeout(&fd, Timeout::Recv, Some(PATIENCE))?;
+        };
         let kernel = SocketAddrNetlink::new(0, 0);
         sendto(&fd, request.as_bytes(), SendFlags::empty(), &kernel)?;
         Ok(Self {
@@ -145,16 +127,6 @@ impl Dump {
                 Err(error) => return Err(error.into()),
             }
         }
-    }
-}
-
-fn header(flags: libc::c_int) -> Header {
-    Header {
-        len: (size_of::<Request>() as u32).into(),
-        kind: (SOCK_DIAG_BY_FAMILY as u16).into(),
-        flags: ((libc::NLM_F_REQUEST | flags) as u16).into(),
-        sequence: SEQUENCE.into(),
-        port: 0.into(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Layouts of include/uapi/linux/{netlink,inet_diag}.h.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use rustix::net::AddressFamily;
 use zerocopy::{
@@ -12,9 +12,6 @@ use super::{Socket, opened::opened};
 
 /// `idiag_timer` of a mini-socket (`inet_twsk_diag_fill`, 4.4 to 6.18).
 const TIMER_TIME_WAIT: u8 = 3;
-
-/// `INET_DIAG_NOCOOKIE`: any socket will do.
-const NO_COOKIE: u32 = u32::MAX;
 
 type Word = U32<NativeEndian>;
 type Half = U16<NativeEndian>;
@@ -40,31 +37,6 @@ pub(super) struct SocketId {
     peer: [u8; 16],
     interface: Word,
     cookie: [Word; 2],
-}
-
-impl SocketId {
-    /// Of a connection; `interface` is what it is bound to, 0 for nothing.
-    pub fn of(local: SocketAddr, peer: SocketAddr, interface: u32) -> Self {
-        Self {
-            local_port: local.port().into(),
-            peer_port: peer.port().into(),
-            local: bytes(local.ip()),
-            peer: bytes(peer.ip()),
-            interface: interface.into(),
-            cookie: [NO_COOKIE.into(); 2],
-        }
-    }
-}
-
-/// An address as a request has it: of IPv4 the first four bytes count.
-fn bytes(address: IpAddr) -> [u8; 16] {
-    match address {
-        IpAddr::V4(ip) => {
-            let [a, b, c, d] = ip.octets();
-            [a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
-        }
-        IpAddr::V6(ip) => ip.octets(),
-    }
 }
 
 /// `struct inet_diag_req_v2` behind its header.
