@@ -55,7 +55,7 @@ pub use error::TracerError;
 pub use options::{HookSet, Options, TimeWait};
 pub use ports::{Answer, Ports, Question};
 pub use programs::{ProgramCounters, Programs};
-pub use start::{Attached, Loader, give_back_memory, share_memory};
+pub use start::{Attached, Loader, give_back_memory, spare_memory};
 pub use stream::{Tracer, Update};
 pub use sweep::Sweeps;
 pub use tally::Tick;

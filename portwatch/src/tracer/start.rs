@@ -162,13 +162,20 @@ pub fn give_back_memory() {
     };
 }
 
+/// Size from which on a piece of memory is no part of the heap.
+#[cfg(target_env = "gnu")]
+const LARGE: libc::c_int = 256 * 1024;
+
 /// Has all threads of the process take their memory from one heap, before any is started: what another
-/// thread's heap has free at its end is never given back.
-pub fn share_memory() {
+/// thread's heap has free at its end is never given back. And only what is small: a list that grows
+/// would leave each of its former places behind as a hole, for the allocator raises its own limit to
+/// the size of whatever was freed, and the start frees tens of megabytes.
+pub fn spare_memory() {
     // SAFETY: takes two numbers and touches only the allocator's own memory.
     #[cfg(target_env = "gnu")]
     unsafe {
-        libc::mallopt(libc::M_ARENA_MAX, 1)
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE)
     };
 }
 

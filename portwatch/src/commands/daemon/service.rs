@@ -35,7 +35,7 @@ use crate::{
     },
     exit::Exit,
     model::{Event, EventKind, Filter, Item, Ledger, Ratios},
-    tracer::{Attached, Loader, Options, Tick, Tracer, Update, give_back_memory, share_memory},
+    tracer::{Attached, Loader, Options, Tick, Tracer, Update, give_back_memory, spare_memory},
 };
 
 const PROC: &str = "/proc";
@@ -70,7 +70,7 @@ impl Service {
     /// # Errors
     /// What can't be started; nothing stays behind then.
     pub async fn start(given: DaemonArgs, merged: Merged) -> Result<Self> {
-        share_memory();
+        spare_memory();
         let args = &merged.args;
         let hangup = signal(SignalKind::hangup()).context("cannot wait for signals")?;
         let filter = select::filter(&args.tuples)?;
