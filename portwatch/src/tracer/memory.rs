@@ -19,7 +19,7 @@ const DISTRUST: Duration = Duration::from_secs(60);
 pub(super) struct Memory {
     history: History,
     /// The same without what connect may reuse, where it may.
-    busy: Option<History>,
+    busy: Option<Box<History>>,
     /// Ports that it may reuse, and failed attempts, as of the latest note.
     reclaimable: u32,
     exhausted: u64,
@@ -83,7 +83,7 @@ impl Memory {
         let opened = entry.map_or(0, |entry| entry.opened.saturating_sub(entry.exhausted));
         // Until there is TIME_WAIT both are the same, and one does for both.
         if usage.time_wait > 0 && self.busy.is_none() && !self.history.has_waited() {
-            self.busy = Some(self.history.clone());
+            self.busy = Some(Box::new(self.history.clone()));
         }
         self.history.push(now, usage, opened);
         let exhausted = entry.map_or(self.exhausted, |entry| entry.exhausted);

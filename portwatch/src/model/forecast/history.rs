@@ -100,6 +100,7 @@ impl History {
             // Nobody saw these enter TIME_WAIT: as if evenly during the last minute.
             self.since = look.at;
             let at = look.at.saturating_sub(TIME_WAIT_MS);
+            self.looks.reserve_exact(2);
             self.looks.push_back(Look { at, ..look });
             look.entered = look.time_wait;
             self.looks.push_back(look);
@@ -132,11 +133,14 @@ impl History {
         if last_but_one.is_some_and(|it| calm(it) || look.at - it.at < FINE_MS) {
             self.looks.pop_back();
         }
+        // Most tuples are quiet, and there are many: few looks have no more room than they take.
+        if self.looks.len() == self.looks.capacity() && self.looks.len() < 2 * FEW {
+            self.looks.reserve_exact(2);
+        }
         self.looks.push_back(look);
         self.thin(look.at);
-        // Most tuples are quiet, and there are many.
-        if self.looks.len() <= FEW && self.looks.capacity() > 2 * FEW {
-            self.looks.shrink_to(FEW);
+        if self.looks.len() <= FEW && self.looks.capacity() > FEW {
+            self.looks.shrink_to_fit();
         }
     }
 
