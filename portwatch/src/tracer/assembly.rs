@@ -27,7 +27,7 @@ use super::{
     statistics::Statistics,
     sweep::Sweeper,
     table::Table,
-    trial,
+    trampoline, trial,
 };
 
 /// The attached programs by name, with a descriptor each that outlives whoever owns them.
@@ -48,6 +48,7 @@ impl Assembly {
     /// [`TracerError`]: a refusal, or a hook that does not do its work. Nothing stays attached
     /// then.
     pub fn new(plan: Plan, options: &Options, machine: &Machine) -> Result<Self, TracerError> {
+        trampoline::require(&plan, machine)?;
         let mut object = Object::new(&Purpose::Trace(&plan), options, machine)?;
         plan.load(&mut object, machine)?;
         let programs = descriptors(&plan, &mut object)?;

@@ -56,6 +56,11 @@ impl Machine {
         self.functions.has_func(name)
     }
 
+    /// Number of a function among the kernel's types, where it lists it.
+    pub fn function_id(&self, name: &str) -> Option<u32> {
+        self.functions.func_id(name)
+    }
+
     /// Checks that the kernel has a function with so many parameters at least, or exactly: a
     /// return value stands behind the last one.
     ///

@@ -45,6 +45,7 @@ mod table;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod trampoline;
 mod trial;
 mod walk;
 

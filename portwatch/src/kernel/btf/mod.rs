@@ -82,6 +82,12 @@ impl Btf {
         self.function(name).is_some()
     }
 
+    /// Type id of a function; none where it doesn't exist.
+    #[must_use]
+    pub fn func_id(&self, name: &str) -> Option<u32> {
+        self.by_name(&self.functions, name).map(|(id, _)| id)
+    }
+
     /// Number of parameters of a function; none where it doesn't exist.
     #[must_use]
     pub fn func_param_count(&self, name: &str) -> Option<usize> {
