@@ -56,6 +56,7 @@ impl Loader {
         Ok(Attached {
             assembly: choose(&self.options, &self.machine)?,
             options: self.options.clone(),
+            taken_in: false,
         })
     }
 
@@ -81,6 +82,7 @@ impl Loader {
 pub struct Attached {
     assembly: Assembly,
     options: Options,
+    taken_in: bool,
 }
 
 impl Attached {
@@ -94,30 +96,45 @@ impl Attached {
         Ok(attached)
     }
 
-    /// Takes in every socket that exists, and follows what happens. To be called inside a tokio
-    /// runtime.
+    /// Takes in every socket that exists. Who has something else to do meanwhile calls this before
+    /// [`Self::follow`], on a thread beside; no thread runs when it is done.
     ///
     /// # Errors
-    /// [`TracerError`]; nothing stays attached then.
-    pub fn follow(self) -> Result<Tracer, TracerError> {
-        let Self { assembly, options } = self;
-        let Assembly {
-            plan,
-            mut work,
-            ring,
-            programs,
-        } = assembly;
-        let bpf_log = match options.bpf_log {
-            0 => None,
-            _ => Some(BpfLog::start(&mut work.object)?),
-        };
-        let shared = Arc::clone(&work.shared);
+    /// [`TracerError`].
+    pub fn take_in(&mut self) -> Result<(), TracerError> {
+        let work = &mut self.assembly.work;
         work.sweeper
             .note_unseeded(work.namespaces.found.keys().copied());
         let began = Instant::now();
         work.walk()?;
         work.walked = began.elapsed();
-        work.refresh()?;
+        self.taken_in = true;
+        work.refresh()
+    }
+
+    /// Takes in every socket that exists, if that has not been done, and follows what happens. To be
+    /// called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// [`TracerError`]; nothing stays attached then.
+    pub fn follow(mut self) -> Result<Tracer, TracerError> {
+        let bpf_log = match self.options.bpf_log {
+            0 => None,
+            _ => Some(BpfLog::start(&mut self.assembly.work.object)?),
+        };
+        if !self.taken_in {
+            self.take_in()?;
+        }
+        let Self {
+            assembly, options, ..
+        } = self;
+        let Assembly {
+            plan,
+            work,
+            ring,
+            programs,
+        } = assembly;
+        let shared = Arc::clone(&work.shared);
         let io = |what: &str, error: &std::io::Error| TracerError::from_io(what, error);
         let ring = ring_reader(ring).map_err(|error| io("waiting for the ring buffer", &error))?;
         let stats = shared.statistics.read();

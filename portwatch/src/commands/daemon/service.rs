@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
     pin::pin,
     rc::Rc,
-    thread::{self, ScopedJoinHandle},
+    thread,
 };
 
 use anyhow::{Context, Result};
@@ -227,23 +227,25 @@ impl Service {
     }
 }
 
-/// Loads what follows connections and, where they are wanted, the programs for a closer look, side by
-/// side: nothing counts before all are there.
+/// Loads what follows connections, and, where they are wanted, the programs for a closer look while
+/// the sockets are taken in that exist: nothing can be loaded after this, and nothing counts before
+/// all are there.
 fn load(options: &Options, closer: bool) -> Result<(Attached, Option<Instruments>)> {
     let loader = Loader::new(options)?;
-    let (attached, instruments) = thread::scope(|scope| {
-        let instruments = closer.then(|| scope.spawn(|| Instruments::load(&loader)));
-        let attached = loader.attach();
-        (attached, instruments.map(ScopedJoinHandle::join))
+    let mut attached = loader.attach()?;
+    let beside = move || {
+        let instruments = closer.then(|| Instruments::load(&loader)).transpose();
+        drop(loader);
+        give_back_memory();
+        instruments
+    };
+    let (taken_in, instruments) = thread::scope(|scope| {
+        let instruments = scope.spawn(beside);
+        (attached.take_in(), instruments.join())
     });
-    let attached = attached?;
-    let instruments = instruments.map(|loaded| match loaded {
-        Ok(loaded) => loaded,
-        Err(panic) => resume_unwind(panic),
-    });
-    drop(loader);
-    give_back_memory();
-    Ok((attached, instruments.transpose()?))
+    taken_in?;
+    let instruments = instruments.unwrap_or_else(|panic| resume_unwind(panic));
+    Ok((attached, instruments?))
 }
 
 /// The socket, where there is to be one.

@@ -2,7 +2,8 @@
 //!
 //! The order, and why it is this one:
 //!
-//! 1. The tracer loads and attaches, and sockets are bound, with all that the daemon was given.
+//! 1. The tracer loads and attaches and takes in what there is, and sockets are bound, with all that the
+//!    daemon was given. Its threads have ended then.
 //! 2. [`process`], while there is one thread: capabilities, no new privileges, system calls. None of
 //!    them reaches a thread that exists already; every later one inherits them.
 //! 3. The threads start that look at other processes: the keeper and the scout.
