@@ -1,8 +1,11 @@
 //! What every attempt to load the kernel side needs to know of the running kernel.
 
-use std::sync::OnceLock;
+use std::{
+    sync::{Mutex, OnceLock, PoisonError},
+    thread,
+};
 
-use aya::Btf;
+use aya::{Btf, EbpfLoader};
 use portwatch_common::Offsets;
 
 use super::TracerError;
@@ -23,6 +26,8 @@ pub(super) struct Machine {
     pub offsets: Offsets,
     functions: btf::Btf,
     tw_timer_handler: OnceLock<Result<u64, SymbolError>>,
+    /// A loader that was made ahead.
+    loader: Mutex<Option<EbpfLoader<'static>>>,
 }
 
 impl Machine {
@@ -40,7 +45,32 @@ impl Machine {
             functions,
             release,
             tw_timer_handler: OnceLock::new(),
+            loader: Mutex::default(),
         })
+    }
+
+    /// The same for a trace, for which somebody waits: what most of them need beyond is got ready
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_ahead() -> Result<Self, TracerError> {
+        thread::scope(|scope| {
+            let address = scope.spawn(|| symbols::address(TW_TIMER_HANDLER));
+            let mut machine = Self::read()?;
+            machine.loader = Mutex::new(Some(EbpfLoader::new()));
+            if let Ok(address) = address.join() {
+                machine.tw_timer_handler = OnceLock::from(address);
+            }
+            Ok(machine)
+        })
+    }
+
+    /// A loader. To make one takes as long as to read the kernel's types once more, which it does
+    /// whatever it is given.
+    pub fn loader<'a>(&self) -> EbpfLoader<'a> {
+        let mut ahead = self.loader.lock().unwrap_or_else(PoisonError::into_inner);
+        ahead.take().unwrap_or_default()
     }
 
     /// The address of the function in TIME_WAIT's timers. Looked up once: several hook sets may ask,

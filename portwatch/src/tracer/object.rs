@@ -1,7 +1,7 @@
 //! The compiled kernel side: embedded, sized, told the kernel's offsets, loaded.
 
 use aya::{
-    Ebpf, EbpfLoader,
+    Ebpf,
     maps::{Array, Map, MapData},
     programs::{Program, ProgramError, RawTracePoint, RawTracePointRunOptions, TestRun},
 };
@@ -52,7 +52,7 @@ impl Object {
             Purpose::Census => (1, 1, options.max_tuples),
             Purpose::Tuple => (1, 1, 1),
         };
-        let mut loader = EbpfLoader::new();
+        let mut loader = machine.loader();
         loader
             .btf(Some(&machine.btf))
             .override_global("OFFSETS", machine.offsets.as_bytes(), true)

@@ -43,7 +43,7 @@ impl Loader {
     /// [`TracerError`]: none there, or not as the kernel side needs it.
     pub fn new(options: &Options) -> Result<Self, TracerError> {
         Ok(Self {
-            machine: Machine::read()?,
+            machine: Machine::read_ahead()?,
             options: options.clone(),
         })
     }
