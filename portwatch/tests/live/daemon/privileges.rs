@@ -39,12 +39,15 @@ fn command(arguments: &[&str]) -> Command {
 
 /// Every thread holds these capabilities and no others, may get none, and is under a filter.
 fn confined(daemon: &Daemon, bounding: u64) {
-    let threads = Status::of_threads(daemon.pid());
-    let mut names: Vec<_> = threads.iter().map(|thread| thread.text("Name")).collect();
-    // Threads come and go that enter a namespace for a walk.
-    names.retain(|name| *name != "netns");
-    names.sort_unstable();
-    assert_eq!(names, ["keeper", "portwatch", "scout"]);
+    // A thread takes its name when it first runs, which on a busy machine may be after the start.
+    let threads = wait::until("three threads with their names", wait::SOON, || {
+        let threads = Status::of_threads(daemon.pid());
+        let mut names: Vec<_> = threads.iter().map(|thread| thread.text("Name")).collect();
+        // Threads come and go that enter a namespace for a walk.
+        names.retain(|name| *name != "netns");
+        names.sort_unstable();
+        (names == ["keeper", "portwatch", "scout"]).then_some(threads)
+    });
     for thread in &threads {
         let kept = match thread.text("Name") {
             "portwatch" => mask(&SERVE),
