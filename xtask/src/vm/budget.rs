@@ -44,7 +44,7 @@ const BUDGETS: [(&str, u64); 38] = [
     ("free_slots", 1050),
     ("sweep_drop", 920),
     ("bucket_scan", 9700),
-    ("track_at", 15000),
+    ("track_at", 17460),
 ];
 
 /// The budget of a program.

@@ -7,7 +7,8 @@ use crate::kernel::btf::{Btf, BtfError};
 
 /// The state of an `iter/tcp` program's walk, which begins with the `struct tcp_iter_state`.
 const STATE: &str = "bpf_tcp_iter_state";
-/// Came with 5.15 and the fault, went with 6.17 and the fault (`bpf_iter_tcp_batch`).
+/// Came with 5.15 and the fault (`bpf_iter_tcp_batch`), went with 6.17 and the fault; so it did in stable
+/// kernels that took that change over, as 6.12.117 has it.
 const MARK: &str = "st_bucket_done";
 /// Pointers alone: the kernel side finds a bucket of the table by its number.
 const BUCKET: &str = "inet_ehash_bucket";
