@@ -104,9 +104,8 @@ fn a_sawtooth_that_climbs() {
         let life = Duration::from_millis(1_500);
         script = script.open(40.0, from..from + 0.5, End::Reset(life));
     }
-    // A tooth is half a second of the climb, and takes as long to go; on a busy machine script and look
-    // are late by a part of a look.
-    foretold(script, 1_000, 2.5 * LOOK);
+    // A tooth is half a second of the climb, and takes as long to go.
+    foretold(script, 1_000, 2.0 * LOOK);
 }
 
 #[test]
