@@ -30,6 +30,16 @@ pub struct Obstacles {
     pub reclaimable: PortSet,
 }
 
+impl Obstacles {
+    /// Adds a port of the tuple's own connections.
+    pub fn hold(&mut self, port: u16, reclaimable: bool) {
+        self.held.insert(port);
+        if reclaimable {
+            self.reclaimable.insert(port);
+        }
+    }
+}
+
 /// How much room a tuple has: differences of sets, not of counts. A port can be both held by a
 /// connection of the tuple and blocked, when a bind joined it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

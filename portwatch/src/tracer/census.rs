@@ -10,12 +10,11 @@ use super::{
     Options, TracerError, batch,
     directory::Directory,
     exact::{Numbered, PortRows, complete},
-    left_out::{self, BUCKET_SCAN, LOOK_AT},
+    left_out,
     machine::Machine,
     netns::{Found, list},
     object::{Object, Purpose},
-    oracle::SCAN,
-    plan::load_walk,
+    plan::{LOOK, load_walk},
     pod::Plain,
     ports::walk_settings,
     sample::usage,
@@ -53,7 +52,7 @@ impl Surveyor {
     pub(super) fn on(machine: &Machine, options: &Options) -> Result<Self, TracerError> {
         let mut object = Object::new(&Purpose::Census, options, machine)?;
         load_walk(&mut object, machine, "walk_count")?;
-        for name in ["netns_list", "netns_reserved", SCAN, BUCKET_SCAN, LOOK_AT] {
+        for name in LOOK {
             object.load_on_demand(name)?;
         }
         Ok(Self {
@@ -120,10 +119,10 @@ impl Surveyor {
     /// Adds a connection to those that the walk has counted, if it is not one of them.
     fn add(&mut self, look: &Look, rows: &mut Vec<PortRow>) -> Result<(), TracerError> {
         let counted = self.counts.get(&Plain(look.key), 0);
-        let mut control: Control = self.object.element("CONTROL")?;
         let mut census = match counted {
             Ok(Plain(census)) => census,
             Err(MapError::KeyNotFound) => {
+                let mut control: Control = self.object.element("CONTROL")?;
                 let index = control.census_tuples;
                 control.census_tuples += 1;
                 self.object.set_element("CONTROL", control)?;

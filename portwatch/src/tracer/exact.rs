@@ -132,10 +132,7 @@ fn price(
         let mut obstacles = obstacles.clone();
         let mut add = |index: u32| {
             for row in ports.of(index) {
-                obstacles.held.insert(row.port);
-                if row.reclaimable != 0 {
-                    obstacles.reclaimable.insert(row.port);
-                }
+                obstacles.hold(row.port, row.reclaimable != 0);
             }
         };
         add(*index);

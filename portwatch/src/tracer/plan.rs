@@ -8,7 +8,7 @@ use super::{
         Attachment,
         Place::{self, Entry, Probe, Return, Tracepoint},
     },
-    left_out::{BUCKET_SCAN, TRACK_AT},
+    left_out::{BUCKET_SCAN, LOOK_AT, TRACK_AT},
     machine::Machine,
     object::Object,
     oracle::SCAN,
@@ -36,6 +36,8 @@ pub(super) const ON_DEMAND: [&str; 7] = [
     BUCKET_SCAN,
     TRACK_AT,
 ];
+/// Those that a single look at sockets or ports runs.
+pub(super) const LOOK: [&str; 5] = ["netns_list", "netns_reserved", SCAN, BUCKET_SCAN, LOOK_AT];
 
 /// What a run attaches.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,13 +5,12 @@ use std::{collections::HashMap, net::IpAddr};
 use portwatch_common::{NO_MEMBER, Offsets, TupleKey, WalkSettings, v4_mapped};
 
 use super::{
-    Options, TracerError,
-    left_out::{self, BUCKET_SCAN, LOOK_AT},
+    Options, TracerError, left_out,
     machine::Machine,
     netns::{Found, list, reserved_ports},
     object::{Object, Purpose},
-    oracle::{SCAN, ask},
-    plan::load_walk,
+    oracle::ask,
+    plan::{LOOK, load_walk},
     walk::walk,
 };
 use crate::{
@@ -86,7 +85,7 @@ impl Ports {
     pub(super) fn on(machine: &Machine) -> Result<Self, TracerError> {
         let mut object = Object::new(&Purpose::Tuple, &Options::default(), machine)?;
         load_walk(&mut object, machine, "walk_ports")?;
-        for name in ["netns_list", "netns_reserved", SCAN, BUCKET_SCAN, LOOK_AT] {
+        for name in LOOK {
             object.load_on_demand(name)?;
         }
         Ok(Self {
@@ -176,19 +175,13 @@ fn obstacles(
     };
     object.set_element("WALK", walk_settings(found, wanted))?;
     let mut obstacles = Obstacles::default();
-    let mut hold = |port, reclaimable| {
-        obstacles.held.insert(port);
-        if reclaimable != 0 {
-            obstacles.reclaimable.insert(port);
-        }
-    };
     let walked = walk(object, "walk_ports", netns)?;
     for row in &walked.rows {
-        hold(row.port, row.reclaimable);
+        obstacles.hold(row.port, row.reclaimable != 0);
     }
     for look in left_out::look(object, found.net, walked.left_out)? {
         if look.in_the_way != 0 {
-            hold(look.local_port, look.reclaimable.into());
+            obstacles.hold(look.local_port, look.reclaimable != 0);
         }
     }
     obstacles.reserved = reserved_ports(object, found.net)?;
