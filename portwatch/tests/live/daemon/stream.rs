@@ -67,10 +67,23 @@ impl Reading {
         Self { child, events }
     }
 
-    fn wait_for(&self, kind: &str) -> (Instant, Event) {
+    fn wait_for_start(&self) {
+        self.wait_for("started", |event| event.is("started"));
+    }
+
+    /// Waits for a failure in this namespace; the stream has those of others, too.
+    fn wait_for_failure(&self, netns: &Netns) -> (Instant, Event) {
+        self.wait_for("exhausted", |event| {
+            event.is("exhausted") && event.small("netns") == netns.inum()
+        })
+    }
+
+    fn wait_for(&self, what: &str, wanted: impl Fn(&Event) -> bool) -> (Instant, Event) {
+        let deadline = Instant::now() + SOON;
         loop {
-            let (time, event) = self.events.recv_timeout(SOON).expect(kind);
-            if event.is(kind) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let (time, event) = self.events.recv_timeout(left).expect(what);
+            if wanted(&event) {
                 return (time, event);
             }
         }
@@ -114,10 +127,10 @@ fn members_of_the_group_read_without_programs_of_their_own() {
 
     chown(&path, None, Some(NOBODY)).expect("chgrp");
     let reading = Reading::start(&path);
-    reading.wait_for("started");
+    reading.wait_for_start();
     assert!(bpf_objects::held_by(reading.child.id()).is_empty());
     let _open = netns.run(|| socket::exhaust(Family::V4, peer()));
-    let (_, exhausted) = reading.wait_for("exhausted");
+    let (_, exhausted) = reading.wait_for_failure(&netns);
     assert_eq!(exhausted.small("used"), PORTS);
     assert_eq!(exhausted.small("pid"), std::process::id());
     assert_eq!(exhausted.0, daemon.event("exhausted").0);
@@ -174,7 +187,7 @@ fn those_who_never_read_are_no_burden_to_others() {
     let daemon = start(&netns, &path);
     chown(&path, None, Some(NOBODY)).expect("chgrp");
     let reading = Reading::start(&path);
-    reading.wait_for("started");
+    reading.wait_for_start();
     let alone = late(&netns, &reading, PORT);
 
     let before = descriptors(daemon.pid());
@@ -211,7 +224,7 @@ fn late(netns: &Netns, reading: &Reading, port: u16) -> Duration {
         let open = socket::exhaust(Family::V4, ([127, 0, 0, 1], port).into());
         (open, Instant::now())
     });
-    let (time, event) = reading.wait_for("exhausted");
+    let (time, event) = reading.wait_for_failure(netns);
     assert_eq!(event.number("peer_port"), u64::from(port));
     drop(open);
     time.saturating_duration_since(failed)
