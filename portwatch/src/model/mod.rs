@@ -30,6 +30,7 @@ pub mod state;
 pub mod storm;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod trial;
 mod tuple;
 mod verdict;
 mod watched;

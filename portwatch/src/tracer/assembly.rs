@@ -101,7 +101,6 @@ fn shared(object: &mut Object, options: &Options) -> Result<Shared, TracerError>
             openers: object.take_map("OPENERS").map(Mutex::new)?,
         },
         binds: BindCounts(object.take_map("BINDS").map(Mutex::new)?),
-        trial: std::sync::OnceLock::new(),
         ratios: options.ratios.into(),
     })
 }

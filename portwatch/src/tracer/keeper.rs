@@ -6,7 +6,7 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::{
-        Arc, OnceLock, PoisonError, RwLock,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering::Relaxed},
         mpsc,
     },
@@ -19,8 +19,8 @@ use tokio::sync::{mpsc as async_mpsc, oneshot};
 
 use super::{
     Sweeps, TracerError, bind_counts::BindCounts, blocked::Blocked, clock::processor_time,
-    connections::Connections, directory::Directory, lives::Life, namespaces::Namespaces,
-    object::Object, slots::Slots, statistics::Statistics, sweep::Sweeper, table::Table,
+    connections::Connections, directory::Directory, namespaces::Namespaces, object::Object,
+    slots::Slots, statistics::Statistics, sweep::Sweeper, table::Table,
 };
 use crate::model::Ratios;
 
@@ -62,18 +62,11 @@ pub(super) struct Shared {
     pub statistics: Statistics,
     pub binds: BindCounts,
     pub connections: Connections,
-    /// The tuples of the trial, which are nobody's news.
-    pub trial: OnceLock<Vec<Life>>,
     /// The alert thresholds in force.
     pub ratios: RwLock<Ratios>,
 }
 
 impl Shared {
-    /// Whether this is a tuple of the trial.
-    pub fn is_trial(&self, life: Life) -> bool {
-        self.trial.get().is_some_and(|trial| trial.contains(&life))
-    }
-
     /// The thresholds of a tuple of this capacity. Its entry may have others until the keeper's
     /// next round: the kernel side gives a new tuple those that were in force when it was loaded.
     pub fn thresholds(&self, capacity: u32) -> Thresholds {

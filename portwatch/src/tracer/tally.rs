@@ -3,12 +3,13 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use portwatch_common::{Level, Record, RecordKind, Stats, TupleEntry};
+use portwatch_common::{Level, Record, RecordKind, Stats, TupleEntry, TupleKey};
 
 use super::{
     bind_tally::BindTally,
     clock::{monotonic_ns, wall},
     crossing::{alert_kind, busy, quiet_crossing},
+    directory::address,
     health::Health,
     keeper::Shared,
     lives::{Life, Lives},
@@ -19,7 +20,7 @@ use super::{
 };
 use crate::model::{
     Alert, AlertKind, BindCause, BindSample, Cause, Event, EventKind, Failure, Growth, Storm,
-    Tuple, TupleSample,
+    Tuple, TupleSample, trial,
 };
 
 /// The counters after one interval.
@@ -94,6 +95,9 @@ impl Tally {
 
     /// What a record of the kernel side means; none when it has been told.
     pub fn record(&mut self, kind: RecordKind, record: &Record, shared: &Shared) -> Option<Event> {
+        if is_trial(&record.key) {
+            return None;
+        }
         let binds = &mut self.binds;
         let kind = match kind {
             RecordKind::Warning => self.rise(record, Level::Warning, shared)?,
@@ -222,7 +226,7 @@ impl Tally {
         let mut tracked = 0;
         let mut failed = Vec::new();
         for (slot, entry) in shared.table.slots(&stats) {
-            let entry = entry.filter(|entry| !shared.is_trial((slot, entry.created_ns)));
+            let entry = entry.filter(|entry| !is_trial(&entry.key));
             let Some(entry) = entry else {
                 self.lives.end(slot);
                 continue;
@@ -346,12 +350,17 @@ impl Tally {
     }
 }
 
-/// The entries that hold a tuple, without those of the trial.
+/// The entries that hold a tuple, without those of trials.
 pub(super) fn entries(shared: &Shared, stats: &Stats) -> Vec<(Life, TupleEntry)> {
     let held = shared.table.held(stats);
     held.map(|(slot, entry)| ((slot, entry.created_ns), entry))
-        .filter(|(life, _)| !shared.is_trial(*life))
+        .filter(|(_, entry)| !is_trial(&entry.key))
         .collect()
+}
+
+/// Whether it is a trial's, see [`trial::is_trial`].
+fn is_trial(key: &TupleKey) -> bool {
+    trial::is_trial(address(key.peer_bytes()), key.peer_port, key.bound_dev)
 }
 
 /// The entry that a record speaks of, if its tuple still has the slot.

@@ -12,7 +12,6 @@ use super::{
     keeper::{Shared, Work},
     plan::Plan,
     programs::counters,
-    tally::entries,
 };
 
 /// Records that the trial can leave in the ring, many times over.
@@ -50,21 +49,19 @@ fn is_denied(kind: io::ErrorKind) -> bool {
     matches!(kind, PermissionDenied | ReadOnlyFilesystem)
 }
 
-/// Takes the trial out of what the tracer will tell.
+/// Takes the trial out of what is counted and waits to be told; its tuples stay, see
+/// [`is_trial`](crate::model::trial::is_trial).
 ///
 /// # Errors
 /// When a map can't be written.
 pub(super) fn forget(ring: &mut RingBuf<MapData>, work: &mut Work) -> Result<(), TracerError> {
-    let shared = &work.shared;
-    let tuples = entries(shared, &shared.statistics.read());
-    let _ = shared.trial.set(script::own(tuples));
     // Whatever else the ring holds is in the counters, too.
     for _ in 0..RECORDS {
         if ring.next().is_none() {
             break;
         }
     }
-    shared
+    work.shared
         .statistics
         .reset()
         .map_err(|error| TracerError::from_aya("writing the map STATS", &error))

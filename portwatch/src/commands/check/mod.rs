@@ -18,7 +18,7 @@ use crate::{
     cli::{CheckArgs, SourceChoice},
     exit::Exit,
     kernel::{host::kernel_release, netns::Netns},
-    model::{CheckState, Filter, Namespace, Ratios, TupleSample, Verdict},
+    model::{CheckState, Filter, Namespace, Ratios, TupleSample, Verdict, trial::is_trial},
     output::{CheckReport, json, nagios},
 };
 
@@ -128,7 +128,9 @@ fn survey(args: &CheckArgs) -> Result<(Survey, u32)> {
         ports: args.tuples.port.clone(),
         ..Filter::default()
     };
-    survey.samples.retain(|sample| filter.tuple(&sample.tuple));
+    survey.samples.retain(|TupleSample { tuple, .. }| {
+        filter.tuple(tuple) && !is_trial(tuple.peer_ip, tuple.peer_port, tuple.bound_dev)
+    });
     Ok((survey, own))
 }
 

@@ -2,8 +2,8 @@
 
 use std::{
     io,
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream},
-    os::fd::{AsFd, OwnedFd},
+    net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream},
+    os::fd::{AsFd, AsRawFd, OwnedFd},
     time::{Duration, Instant},
 };
 
@@ -12,18 +12,16 @@ use rustix::net::{AddressFamily, SocketType, bind, connect, socket, sockopt};
 
 use crate::{
     kernel::netns::{enter_new_netns, loopback_up},
-    tracer::{TimeWait, directory, keeper::Shared, lives::Life, plan::Plan, tally::entries},
+    model::trial::{DEVICE_V6, PEER, PEER_PORT},
+    tracer::{TimeWait, directory, keeper::Shared, plan::Plan},
 };
 
 /// How long the hooks may take to be seen at work.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Failures of which one has to be seen to the end.
 const FAILURES: usize = 10;
-/// An address of the trial's own tells its namespace from all others.
-const PEER: Ipv4Addr = Ipv4Addr::new(127, 80, 87, 84);
-/// The one port of the trial's range, and the ports beside it.
+/// The one port of the trial's range, and one beside it.
 const PORT: u16 = 40_000;
-const LISTENER: u16 = 40_001;
 const BOUND: u16 = 40_002;
 
 /// In a namespace of its own with a range of one port: opens a connection, fails to open a second
@@ -37,7 +35,7 @@ pub(super) fn run(plan: &Plan, shared: &Shared) -> io::Result<bool> {
         "/proc/sys/net/ipv4/ip_local_port_range",
         format!("{PORT} {PORT}"),
     )?;
-    let peer = SocketAddr::from((PEER, LISTENER));
+    let peer = SocketAddr::from((PEER, PEER_PORT));
     let listener = TcpListener::bind(peer)?;
     let client = TcpStream::connect(peer)?;
     let (server, _) = listener.accept()?;
@@ -113,25 +111,45 @@ fn autobind(peer: SocketAddr) -> io::Result<()> {
 
 /// A connection over IPv6, where this machine has that; false where it has not.
 fn ipv6() -> io::Result<bool> {
-    let peer = SocketAddr::from((Ipv6Addr::LOCALHOST, LISTENER));
+    let peer = SocketAddr::from((Ipv6Addr::LOCALHOST, PEER_PORT));
     let Ok(listener) = TcpListener::bind(peer) else {
         return Ok(false);
     };
-    let client = TcpStream::connect(peer)?;
+    let client = socket(AddressFamily::INET6, SocketType::STREAM, None)?;
+    bind_to_device(&client, DEVICE_V6)?;
+    connect(&client, &peer)?;
     let accepted = listener.accept();
     drop(client);
     accepted.map(|_| true)
+}
+
+/// Binds a socket to an interface. From 5.7 on anybody may (`sock_bindtoindex`).
+fn bind_to_device(socket: &OwnedFd, index: u32) -> io::Result<()> {
+    let (option, size) = ((&raw const index).cast(), size_of_val(&index) as u32);
+    // SAFETY: SO_BINDTOIFINDEX reads an `int` of that size, and the socket is open.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_BINDTOIFINDEX,
+            option,
+            size,
+        )
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }
 
 /// Waits until the trial's tuple is as it should be.
 fn wait(failure: &str, shared: &Shared, fits: impl Fn(&TupleEntry) -> bool) -> io::Result<()> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let entries = entries(shared, &shared.statistics.read());
-        if entries
-            .iter()
-            .any(|(_, entry)| is_peer(entry) && fits(entry))
-        {
+        let stats = shared.statistics.read();
+        let mut held = shared.table.held(&stats);
+        if held.any(|(_, entry)| is_peer(&entry) && fits(&entry)) {
             return Ok(());
         }
         if Instant::now() > deadline {
@@ -141,19 +159,6 @@ fn wait(failure: &str, shared: &Shared, fits: impl Fn(&TupleEntry) -> bool) -> i
     }
 }
 
-/// The tuples of the namespace that the trial was in.
-pub(super) fn own(entries: Vec<(Life, TupleEntry)>) -> Vec<Life> {
-    let netns = entries
-        .iter()
-        .find(|(_, entry)| is_peer(entry))
-        .map(|(_, entry)| entry.key.netns);
-    entries
-        .into_iter()
-        .filter(|(_, entry)| Some(entry.key.netns) == netns)
-        .map(|(life, _)| life)
-        .collect()
-}
-
 fn is_peer(entry: &TupleEntry) -> bool {
-    entry.key.peer_port == LISTENER && directory::address(entry.key.peer_bytes()) == PEER
+    directory::address(entry.key.peer_bytes()) == PEER
 }

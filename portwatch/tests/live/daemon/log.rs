@@ -6,10 +6,10 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::{PORT, PORTS, RANGE, peer};
 use crate::support::{
-    daemon::{Daemon, command},
+    daemon::{Daemon, command, everywhere},
     event::Event,
     netns::Netns,
-    process::wait_for_exit,
+    process::{finish, portwatch, wait_for_exit},
     sandbox::with_systemd,
     server,
     socket::{self, Family},
@@ -28,6 +28,25 @@ fn every_event_is_a_line() {
     assert_eq!(exhausted.small("pid"), std::process::id());
     let (status, lines) = daemon.stop();
     assert!(status.success(), "{status}: {lines:#?}");
+}
+
+#[test]
+fn the_trial_of_another_start_is_no_news() {
+    let netns = Netns::named(RANGE);
+    let _server = server::listen(&netns, PORT);
+    let daemon = Daemon::spawn(&mut everywhere(&[]));
+    let doctor = finish(&mut portwatch(&["doctor"]));
+    assert_eq!(doctor.code(), 0, "{}", doctor.stderr);
+    // Events come in their order: those of the trial would be there.
+    let _open = netns.run(|| socket::exhaust(Family::V4, peer()));
+    daemon.wait_for_line("a failure here", |line| {
+        let event = line.starts_with('{').then(|| Event::parse(line))?;
+        (event.is("exhausted") && event.small("netns") == netns.inum()).then_some(())
+    });
+    let told = daemon.lines().join("\n");
+    assert!(!told.contains("\"peer_port\":40001"), "{told}");
+    let metrics = daemon.get("/metrics").body;
+    assert!(!metrics.contains("peer_port=\"40001\""), "{metrics}");
 }
 
 #[test]
