@@ -101,6 +101,11 @@ impl History {
         if !self.goes_on(now, &pace) {
             return None;
         }
+        let mut paces = paces.peekable();
+        // At the foot of a sawtooth the latest time is a lull, and no pace.
+        if let Some(longer) = paces.peek().filter(|it| it.inflow() > pace.inflow()) {
+            left = self.crossing(now, usage, longer).unwrap_or(left);
+        }
         // The more was seen of the same, the less of it is chance.
         for longer in paces.take_while(|longer| longer.agrees(&pace)) {
             left = self.crossing(now, usage, &longer)?;
