@@ -145,6 +145,8 @@ fn nobody_has_to_read_it() {
     let server = server::listen(&netns, PORT);
     server.set_nonblocking(true).expect("O_NONBLOCK");
     let unread = || rustix::io::ioctl_fionread(&reader).expect("FIONREAD");
+    // As for other daemons, see `Daemon::spawn`.
+    wait::until("its start", wait::SWEEPS, || (unread() > 0).then_some(()));
     wait::until("a full pipe", wait::SOON, || {
         let before = unread();
         for _ in 0..5 {
